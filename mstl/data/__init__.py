@@ -1,0 +1,1 @@
+"""Scans in: volumes, cohorts, preparation, synthetic cohorts, augmentation, batches."""

@@ -1,0 +1,1 @@
+"""Prediction, scores and thresholds."""

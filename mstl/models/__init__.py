@@ -1,0 +1,1 @@
+"""Builders of networks: functions that return a `keras.Model`."""

@@ -1,0 +1,54 @@
+"""Packaging of mstl: metadata, dependencies, extras and the `mstl` command."""
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+REQUIRES = [
+    "tensorflow>=2.21,<2.22",
+    "tf-keras>=2.21,<2.22",
+    "segmentation-models==1.0.1",
+    "albumentations==2.0.8",
+    "nibabel>=5.2",
+    "SimpleITK>=2.3",
+    "nilearn>=0.11",
+    "scikit-learn>=1.4",
+    "scipy>=1.11",
+    "numpy>=1.26",
+    "pandas>=2.1",
+    "h5py>=3.10",
+    "joblib>=1.4",
+    "matplotlib>=3.8",
+    "Jinja2>=3.1",
+    "PyYAML>=6.0",
+    "typer>=0.12",
+    "rich>=13.7",
+    "psutil>=5.9",
+]
+EXTRAS = {
+    "cuda": ["tensorflow[and-cuda]>=2.21,<2.22"],
+    "notebooks": ["jupyterlab>=4.0", "ipykernel>=6.29", "tensorboard>=2.16"],
+    "test": ["pytest>=8.0", "hypothesis>=6.100", "nbmake>=1.5", "ipykernel>=6.29", "ruff>=0.6", "MedPy>=0.5.2"],
+    "bench": ["torch>=2.3"],
+}
+
+setup(
+    name="mstl",
+    version="0.1.0",
+    description="MRI lesion segmentation by transfer learning, in Keras",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    packages=find_packages(include=["mstl", "mstl.*"]),
+    package_data={"mstl": ["reporting/templates/*", "configs/*.yaml"]},
+    python_requires=">=3.10,<3.13",
+    install_requires=REQUIRES,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["mstl = mstl.cli:main"]},
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Intended Audience :: Science/Research",
+        "Topic :: Scientific/Engineering :: Medical Science Apps.",
+    ],
+)
