@@ -1,0 +1,61 @@
+"""Intensity normalisation of one modality: pure functions of the scan and its brain mask."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mstl.errors import InputError
+
+PERCENTILES = (0.5, 99.5)
+
+
+def maximum(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """Divide by the largest value in the brain, as the 2021 thesis work does; non-negative scans end in [0, 1]."""
+    return image / max(float(image[brain].max()), np.finfo(np.float32).tiny)
+
+
+def minmax(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """Map the smallest and largest value in the brain to 0 and 1."""
+    return _between(image, *_extremes(image[brain]))
+
+
+def percentile(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """Map the percentiles 0.5 and 99.5 of the brain to 0 and 1, and cut what lies beyond."""
+    low, high = np.percentile(image[brain], PERCENTILES)
+    return np.clip(_between(image, float(low), float(high)), 0, 1)
+
+
+def zscore(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """Subtract the mean and divide by the standard deviation of the brain."""
+    values = image[brain].astype(np.float64)
+    return (image - np.float32(values.mean())) / np.float32(max(values.std(), np.finfo(np.float32).tiny))
+
+
+def _extremes(values: np.ndarray) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def _between(image: np.ndarray, low: float, high: float) -> np.ndarray:
+    return (image - np.float32(low)) / np.float32(max(high - low, np.finfo(np.float32).tiny))
+
+
+NORMALISATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "max": maximum,
+    "minmax": minmax,
+    "zscore": zscore,
+    "percentile": percentile,
+}
+
+
+def normalise(image: np.ndarray, brain: np.ndarray, *, method: str) -> np.ndarray:
+    """Normalise `image` (float, any shape) within `brain` (bool, same shape); voxels outside become 0.
+
+    `method` is one of "max", "minmax", "zscore", "percentile"; raises `InputError` for another one or where
+    the brain is empty.
+    """
+    if method not in NORMALISATIONS:
+        raise InputError(f"Normalisation '{method}' is unknown. Choose one of {', '.join(NORMALISATIONS)}.")
+    if not brain.any():
+        raise InputError("The brain mask is empty; normalisation needs at least one voxel in it.")
+    return np.where(brain, NORMALISATIONS[method](image.astype(np.float32), brain), np.float32(0))

@@ -1,0 +1,250 @@
+"""Preparation: one grid, one orientation, the brain in the middle, intensities normalised, every step recorded."""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+from scipy import ndimage
+
+from mstl.data.cohort import Case, Cohort
+from mstl.data.grid import Grid, check_same_grid, oriented, resample, respaced
+from mstl.data.normalise import NORMALISATIONS, normalise
+from mstl.data.prepared import PREPARATION, RECORD, PreparedCase, PreparedCohort
+from mstl.data.volume import Volume, read_mask, read_volume
+from mstl.errors import InputError
+from mstl.files import new_folder, read_json, sha256, whole_folder, write_json
+
+AXES = "SPL"  # D inferior to superior, H anterior to posterior, W right to left
+FORMAT = 1  # raise it where equal parameters would give other arrays
+BACKGROUND_FRACTION = 0.01  # of the 99th percentile: below is interpolation noise around an extracted brain
+SIDE_MULTIPLE = 32  # of H and W where no shape is asked for: what five poolings need
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Parameters of `prepare`.
+
+    modalities: channels, in order; the first one is the reference, whose grid predictions return to.
+    spacing: mm along D, H, W; None keeps the scanner's own.
+    shape: voxels (D, H, W); None takes the brain's bounding box, H and W rounded up to multiples of 32.
+    normalise: "max", "minmax", "zscore" or "percentile", within the brain.
+    binarise_masks: cut soft masks at 0.5. resample_masks: accept masks on another grid than the scan.
+    """
+
+    modalities: tuple[str, ...]
+    spacing: tuple[float, float, float] | None = None
+    shape: tuple[int, int, int] | None = None
+    normalise: str = "zscore"
+    binarise_masks: bool = False
+    resample_masks: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "modalities", tuple(self.modalities))
+        object.__setattr__(self, "spacing", _three(self.spacing, "spacing", float))
+        object.__setattr__(self, "shape", _three(self.shape, "shape", int))
+        if not self.modalities:
+            raise InputError("No modality was given; at least one is needed, such as --modalities flair.")
+        if self.normalise not in NORMALISATIONS:
+            raise InputError(
+                f"Normalisation '{self.normalise}' is unknown. Choose one of {', '.join(NORMALISATIONS)}."
+            )
+
+
+def prepare(
+    cohort: Cohort,
+    out: str | Path,
+    *,
+    modalities: tuple[str, ...] | None = None,
+    jobs: int = 1,
+    progress: Callable[[str], None] | None = None,
+    **parameters,
+) -> PreparedCohort:
+    """Prepare every case of `cohort` into the folder `out` and return it opened.
+
+    modalities: channels in order; None takes those that every case has. parameters: see `Preparation`.
+    jobs: cases at a time (joblib). progress: called with a case's name when it is done.
+    A case whose files and parameters have not changed since an earlier run is kept as it is. Raises
+    `InputError` for a file that cannot be used; the cases done before it stay.
+    """
+    preparation = Preparation(modalities=modalities or cohort.modalities, **parameters)
+    cohort.require(preparation.modalities)
+    out = _output_folder(Path(out))
+    write_json(out / PREPARATION, asdict(preparation))
+    tasks = (joblib.delayed(prepare_case)(case, out / case.name, preparation=preparation) for case in cohort)
+    for folder in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
+        if progress is not None:
+            progress(folder.name)
+    cohort.to_csv(out / "cohort.csv")
+    return PreparedCohort.open(out)
+
+
+def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
+    """Prepare one case into `folder` unless it is there already, made from equal files and parameters."""
+    sources = _sources(case, preparation)
+    fingerprint = _fingerprint(sources, preparation)
+    if (folder / RECORD).exists() and read_json(folder / RECORD).get("fingerprint") == fingerprint:
+        return folder
+    scans = {modality: read_volume(case.images[modality]) for modality in preparation.modalities}
+    reference = scans[preparation.modalities[0]]
+    for scan in scans.values():
+        check_same_grid(scan.grid, reference.grid, names=(str(scan.path), str(reference.path)))
+    brain = _brain(case, reference)
+    grid = _target_grid(reference.grid, brain, preparation, case.name)
+    inside = resample(brain.view(np.uint8), reference.grid, grid, nearest=True).astype(bool)
+    image = np.empty((*grid.shape, len(scans)), dtype=np.float16)
+    for channel, scan in enumerate(scans.values()):
+        values = resample(np.asarray(scan.data, dtype=np.float32), scan.grid, grid)
+        image[..., channel] = normalise(values, inside, method=preparation.normalise)
+    mask = _mask(case, reference, grid, preparation)
+    record = {
+        "format": FORMAT,
+        "case": case.name,
+        "subject": case.subject,
+        "session": case.session,
+        "dataset": case.dataset,
+        "modalities": list(preparation.modalities),
+        "sources": sources,
+        "native": _grid_record(reference.grid),
+        "prepared": _grid_record(grid),
+        "steps": _steps(reference.grid, grid, preparation, case),
+        "brain_voxels": _per_slice(inside),
+        "lesion_voxels": None if mask is None else _per_slice(mask),
+        "fingerprint": fingerprint,
+    }
+    _write_case(folder, image, mask, record)
+    return folder
+
+
+def to_native(data: np.ndarray, case: PreparedCase, *, nearest: bool = False) -> Volume:
+    """Bring an array on the prepared grid `(D, H, W)` back to the grid of the case's reference scan.
+
+    Probabilities (float) are interpolated linearly; pass `nearest=True` for masks. Outside is 0. Raises
+    `InputError` where `data` has another shape than the prepared case.
+    """
+    if data.shape != case.shape:
+        raise InputError(f"Array of shape {data.shape} does not belong to case {case.name} of shape {case.shape}.")
+    values = resample(np.ascontiguousarray(data), case.grid, case.native_grid, nearest=nearest)
+    return Volume(values, case.native_grid.affine)
+
+
+def _three(value, name: str, kind: type) -> tuple | None:
+    """One number for all axes or three of them, all positive."""
+    if value is None:
+        return None
+    numbers = (value,) * 3 if isinstance(value, (int, float)) else tuple(value)
+    numbers = numbers * 3 if len(numbers) == 1 else numbers
+    if len(numbers) != 3 or not all(number > 0 for number in numbers):
+        raise InputError(f"{name} is {value}; one or three positive numbers (D, H, W) are expected.")
+    return tuple(kind(number) for number in numbers)
+
+
+def _output_folder(out: Path) -> Path:
+    """A new folder, or one that an earlier `prepare` began."""
+    return out if (out / PREPARATION).exists() else new_folder(out)
+
+
+def _sources(case: Case, preparation: Preparation) -> dict:
+    files = {modality: case.images[modality] for modality in preparation.modalities}
+    files |= {"mask": case.mask, "brain_mask": case.brain_mask}
+    missing = next((path for path in files.values() if path is not None and not path.is_file()), None)
+    if missing is not None:
+        raise InputError(f"{missing} does not exist. Check the path in the cohort.")
+    return {
+        role: {"path": os.path.abspath(path), "sha256": sha256(path)}
+        for role, path in files.items()
+        if path is not None
+    }
+
+
+def _fingerprint(sources: dict, preparation: Preparation) -> str:
+    hashes = {role: source["sha256"] for role, source in sources.items()}
+    text = json.dumps([FORMAT, hashes, asdict(preparation)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _brain(case: Case, reference: Volume) -> np.ndarray:
+    """The case's own brain mask, else what is not background in the reference scan (bool, native grid)."""
+    if case.brain_mask is not None:
+        mask = read_mask(case.brain_mask, binarise=True)
+        check_same_grid(mask.grid, reference.grid, names=(str(mask.path), str(reference.path)))
+        brain = mask.data.astype(bool)
+    else:
+        data = np.asarray(reference.data, dtype=np.float32)
+        brain = data > BACKGROUND_FRACTION * np.percentile(data, 99)
+        labels, count = ndimage.label(brain)
+        if count > 1:
+            brain = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+        brain = ndimage.binary_fill_holes(brain)
+    if not brain.any():
+        raise InputError(f"No brain was found in case {case.name}. Check {case.brain_mask or reference.path}.")
+    return brain
+
+
+def _target_grid(native: Grid, brain: np.ndarray, preparation: Preparation, name: str) -> Grid:
+    """Orient and re-space the native grid, then cut the box that has the brain in its middle."""
+    lattice = oriented(native, axes=AXES)
+    if preparation.spacing is not None:
+        lattice = respaced(lattice, preparation.spacing)
+    inside = resample(brain.view(np.uint8), native, lattice, nearest=True)
+    box = ndimage.find_objects(inside)[0]
+    first = np.array([side.start for side in box])
+    extent = np.array([side.stop for side in box]) - first
+    shape = np.array(preparation.shape or _rounded(extent))
+    if np.any(extent > shape):
+        raise InputError(
+            f"The brain of case {name} spans {tuple(map(int, extent))} voxels (D, H, W), more than the requested "
+            f"shape {tuple(map(int, shape))}. Ask for a larger --shape or a coarser --spacing."
+        )
+    start = first + (extent - shape) // 2
+    return lattice.moved(tuple(int(side) for side in start), tuple(shape))
+
+
+def _rounded(extent: np.ndarray) -> np.ndarray:
+    sides = -(-extent // SIDE_MULTIPLE) * SIDE_MULTIPLE
+    return np.array([extent[0], *sides[1:]])
+
+
+def _mask(case: Case, reference: Volume, grid: Grid, preparation: Preparation) -> np.ndarray | None:
+    if case.mask is None:
+        return None
+    mask = read_mask(case.mask, binarise=preparation.binarise_masks)
+    difference = mask.grid.difference(reference.grid)
+    if difference and not preparation.resample_masks:
+        raise InputError(
+            f"Mask {mask.path} does not share the grid of {reference.path} ({difference}). "
+            "Re-export the mask, or run 'mstl prepare --resample-masks'."
+        )
+    return resample(mask.data, mask.grid, grid, nearest=True)
+
+
+def _per_slice(mask: np.ndarray) -> list[int]:
+    return [int(count) for count in np.count_nonzero(mask, axis=(1, 2))]
+
+
+def _grid_record(grid: Grid) -> dict:
+    return {"shape": [int(side) for side in grid.shape], "affine": grid.affine.tolist()}
+
+
+def _steps(native: Grid, grid: Grid, preparation: Preparation, case: Case) -> list[dict]:
+    brain = "given mask" if case.brain_mask else f"above {BACKGROUND_FRACTION} of the 99th percentile"
+    return [
+        {"name": "orient", "axes": AXES},
+        {"name": "resample", "from_mm": list(native.spacing), "to_mm": list(grid.spacing), "image": "linear",
+         "mask": "nearest"},
+        {"name": "crop to brain", "brain": brain, "shape": [int(side) for side in grid.shape]},
+        {"name": "normalise", "method": preparation.normalise, "outside": 0},
+    ]  # fmt: skip
+
+
+def _write_case(folder: Path, image: np.ndarray, mask: np.ndarray | None, record: dict) -> None:
+    with whole_folder(folder) as temporary:
+        np.save(temporary / "image.npy", image)
+        if mask is not None:
+            np.save(temporary / "mask.npy", mask)
+        write_json(temporary / RECORD, record)

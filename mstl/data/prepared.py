@@ -1,0 +1,166 @@
+"""Prepared cases on disk: what `mstl prepare` wrote and everything later reads."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mstl.data.cohort import Cohort
+from mstl.data.grid import Grid
+from mstl.data.splits import fold_subjects, split_subjects
+from mstl.errors import InputError
+from mstl.files import read_json
+
+RECORD, PREPARATION = "case.json", "preparation.json"
+
+
+class PreparedCase:
+    """One prepared case: its record, and its arrays as memory maps that are opened at each use.
+
+    `image` is float16 `(D, H, W, C)`, `mask` uint8 `(D, H, W)` or None; D runs from inferior to superior,
+    H from anterior to posterior, W from right to left.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.record = read_json(self.folder / RECORD)
+
+    def __repr__(self) -> str:
+        return f"PreparedCase({self.name!r}, shape={self.shape}, modalities={self.modalities})"
+
+    @property
+    def name(self) -> str:
+        """Name of the case, also that of its folder."""
+        return self.record["case"]
+
+    @property
+    def subject(self) -> str:
+        """The person; the unit of every split."""
+        return self.record["subject"]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What the channels of `image` are, in order."""
+        return tuple(self.record["modalities"])
+
+    @property
+    def image(self) -> np.ndarray:
+        """Memory map float16 `(D, H, W, C)`."""
+        return np.load(self.folder / "image.npy", mmap_mode="r")
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """Memory map uint8 `(D, H, W)`, None where the case has no mask."""
+        path = self.folder / "mask.npy"
+        return np.load(path, mmap_mode="r") if path.exists() else None
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether the case has a mask."""
+        return self.record["lesion_voxels"] is not None
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the prepared arrays: index (d, h, w) to world mm RAS+."""
+        return _grid(self.record["prepared"])
+
+    @property
+    def native_grid(self) -> Grid:
+        """Grid of the reference scan as it came from the scanner."""
+        return _grid(self.record["native"])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels (D, H, W)."""
+        return tuple(self.record["prepared"]["shape"])
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel distance along D, H, W, mm."""
+        return self.grid.spacing
+
+    @property
+    def lesion_ml(self) -> float:
+        """Lesion volume of the prepared mask in ml; 0 without a mask."""
+        return sum(self.lesion_voxels) * float(np.prod(self.spacing)) / 1000
+
+    @property
+    def lesion_voxels(self) -> list[int]:
+        """Lesion voxels in each slice, length D."""
+        return self.record["lesion_voxels"] or [0] * self.shape[0]
+
+    @property
+    def brain_voxels(self) -> list[int]:
+        """Brain voxels in each slice, length D."""
+        return self.record["brain_voxels"]
+
+
+class PreparedCohort(Sequence):
+    """Prepared cases and the parameters they were all prepared with."""
+
+    def __init__(self, cases: Iterable[PreparedCase], *, folder: str | Path, preparation: dict) -> None:
+        self.cases = tuple(cases)
+        self.folder = Path(folder)
+        self.preparation = preparation
+
+    @classmethod
+    def open(cls, folder: str | Path) -> PreparedCohort:
+        """Open a folder that `mstl prepare` wrote; raises `InputError` where it is not one or a case is missing."""
+        folder = Path(folder)
+        if not (folder / PREPARATION).exists():
+            raise InputError(f"{folder} is not a prepared folder (no {PREPARATION}). Make one with 'mstl prepare'.")
+        cohort = Cohort.from_csv(folder / "cohort.csv")
+        cases = [PreparedCase(folder / case.name) for case in cohort]
+        return cls(cases, folder=folder, preparation=read_json(folder / PREPARATION))
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __getitem__(self, index: int) -> PreparedCase:
+        return self.cases[index]
+
+    def __iter__(self) -> Iterator[PreparedCase]:
+        return iter(self.cases)
+
+    def __repr__(self) -> str:
+        return f"PreparedCohort({len(self.cases)} cases of {len(self.subjects)} subjects in {str(self.folder)!r})"
+
+    @cached_property
+    def subjects(self) -> tuple[str, ...]:
+        """Every subject once, in the order of the cases."""
+        return tuple(dict.fromkeys(case.subject for case in self.cases))
+
+    def select(self, subjects: Iterable[str]) -> PreparedCohort:
+        """The cases of `subjects`, all sessions of each; raises `InputError` for a subject that is not here."""
+        wanted = set(subjects)
+        unknown = sorted(wanted.difference(self.subjects))
+        if unknown:
+            raise InputError(
+                f"Subjects {', '.join(unknown)} are not in {self.folder}, which holds {', '.join(self.subjects)}. "
+                "Check the names."
+            )
+        cases = [case for case in self.cases if case.subject in wanted]
+        return PreparedCohort(cases, folder=self.folder, preparation=self.preparation)
+
+    def split(self, *, ratios: Sequence[float], seed: int = 0) -> tuple[PreparedCohort, ...]:
+        """Split by subject into sides of `ratios` (sum 1), balanced by lesion volume; the same for equal `seed`."""
+        sides = split_subjects(self.lesion_ml_by_subject(), ratios=ratios, seed=seed)
+        return tuple(self.select(side) for side in sides)
+
+    def folds(self, k: int, *, seed: int = 0) -> list[tuple[PreparedCohort, PreparedCohort]]:
+        """`k` pairs (training, test) in which every subject is tested once."""
+        sides = fold_subjects(self.lesion_ml_by_subject(), k, seed=seed)
+        return [(self.select(set(self.subjects).difference(side)), self.select(side)) for side in sides]
+
+    def lesion_ml_by_subject(self) -> dict[str, float]:
+        """Lesion volume of each subject in ml, summed over its sessions."""
+        volumes = dict.fromkeys(self.subjects, 0.0)
+        for case in self.cases:
+            volumes[case.subject] += case.lesion_ml
+        return volumes
+
+
+def _grid(record: dict) -> Grid:
+    return Grid(tuple(record["shape"]), np.asarray(record["affine"], dtype=float))
