@@ -21,6 +21,9 @@ if not keras.__name__.startswith("tf_keras"):
         "tf.keras is first used, or set TF_USE_LEGACY_KERAS=1 before Python starts."
     )
 
+# Dropout and its kin draw from a tf.random.Generator that can be set, so a resumed training goes on exactly.
+keras.backend.experimental.enable_tf_random_generator()
+
 with open(os.devnull, "w") as _nowhere, redirect_stdout(_nowhere):
     import segmentation_models as sm  # prints its framework on import
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from mstl._keras import keras, sm
 from mstl.errors import InputError
+from mstl.models.recipes import buildable
 
 STEMS = ("conv1x1", "direct")
 SIDE_MULTIPLE = 32  # five halvings in the encoder
 
 
+@buildable("unet-resnet34")
 def unet_resnet34(
     *,
     channels: int,

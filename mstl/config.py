@@ -1,0 +1,143 @@
+"""An experiment: every setting of one training, flat, frozen, to YAML and back."""
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import yaml
+
+from mstl.errors import InputError
+from mstl.files import write_text
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Settings of `mstl train`.
+
+    Data: `prepared` is a folder of `mstl prepare`. Subjects are given by name (`train_subjects`,
+    `validation_subjects`, `test_subjects`) or, where `train_subjects` is empty, drawn by `ratios` and `seed`.
+    A training without validation subjects keeps its last weights as its best.
+
+    Sampling: `keep` is "lesion", "balanced" or "all" slices; `crop` a side in pixels or None; `augment`
+    "none", "thesis" or "strong"; `context` neighbouring slices at each side as further channels.
+
+    Schedule: `learning_rate` falls to zero along a cosine where `decay` is "cosine"; it is multiplied by
+    `plateau_factor` after `plateau_patience` epochs without improvement, and the training stops after
+    `stop_patience` such epochs (None: never).
+    """
+
+    prepared: str = "prepared"
+    train_subjects: tuple[str, ...] = ()
+    validation_subjects: tuple[str, ...] = ()
+    test_subjects: tuple[str, ...] = ()
+    ratios: tuple[float, ...] = (0.6, 0.2, 0.2)
+    model: str = "unet-resnet34"
+    stem: str = "conv1x1"
+    init: str = "random"
+    loss: str = "bce_dice"
+    learning_rate: float = 1e-3
+    decay: str = "constant"
+    plateau_patience: int | None = None
+    plateau_factor: float = 0.2
+    stop_patience: int | None = None
+    epochs: int = 50
+    steps_per_epoch: int | None = None
+    validation_steps: int | None = None
+    batch_size: int = 16
+    keep: str = "balanced"
+    crop: int | None = None
+    context: int = 0
+    augment: str = "thesis"
+    workers: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("train_subjects", "validation_subjects", "test_subjects"):
+            value = getattr(self, name)
+            value = value.split(",") if isinstance(value, str) else value
+            object.__setattr__(self, name, tuple(str(item).strip() for item in value or () if str(item).strip()))
+        object.__setattr__(self, "ratios", tuple(self.ratios))
+        sides = (self.train_subjects, self.validation_subjects, self.test_subjects)
+        named = [subject for side in sides for subject in side]
+        twice = sorted({subject for subject in named if named.count(subject) > 1})
+        if twice:
+            raise InputError(f"Subjects {', '.join(twice)} stand on two sides of the split. Name each once.")
+        if named and not self.train_subjects:
+            raise InputError("Subjects are named but no train_subjects. Name them too, or leave all to ratios.")
+
+    @classmethod
+    def load(cls, path: str | Path, *, changes: Iterable[str] = ()) -> Experiment:
+        """Read a YAML file and apply `changes` of the form "key=value" (the value is YAML too).
+
+        Raises `InputError` for a file that cannot be read, a key that does not exist (the nearest one is
+        proposed) or a value of another kind than the default's.
+        """
+        values = _read_yaml(Path(path))
+        for change in changes:
+            key, separator, value = change.partition("=")
+            if not separator:
+                raise InputError(f"--set {change} is not of the form key=value, such as --set epochs=20.")
+            values[key.strip()] = yaml.safe_load(value)
+        return cls.from_dict(values, source=str(path))
+
+    @classmethod
+    def from_dict(cls, values: dict, *, source: str = "the experiment") -> Experiment:
+        """Build from a dictionary; raises `InputError` as `load` does."""
+        known = {field.name: field for field in fields(cls)}
+        for key, value in values.items():
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"Did you mean '{near[0]}'?" if near else f"Known keys: {', '.join(known)}."
+                raise InputError(f"Key '{key}' in {source} is unknown. {hint}")
+            values[key] = _typed(key, value, known[key].type, source)
+        return cls(**values)
+
+    def to_dict(self) -> dict:
+        """Plain values for YAML: tuples become lists."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def save(self, path: str | Path) -> None:
+        """Write as YAML, whole or not at all."""
+        write_text(path, yaml.safe_dump(self.to_dict(), sort_keys=False))
+
+    def changed(self, **values) -> Experiment:
+        """A copy with `values` in place of its own."""
+        return replace(self, **values)
+
+
+def _read_yaml(path: Path) -> dict:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"Experiment {path} does not exist. Check the path.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"Experiment {path} cannot be read as YAML ({reason}). Mend the file.") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"Experiment {path} is a {type(values).__name__}; lines of 'key: value' are expected.")
+    return values
+
+
+def _typed(key: str, value: object, kind: str, source: str) -> object:
+    """`value` as the field's annotation wants it; YAML reads 1e-3 as text, which a float field accepts."""
+    optional, base = "None" in kind, kind.split(" | ")[0]
+    if value is None and optional:
+        return None
+    try:
+        if base == "float" and not isinstance(value, bool):
+            return float(value)
+        if base == "int" and not isinstance(value, bool) and float(value) == int(value):
+            return int(value)
+        if base == "str" and isinstance(value, str):
+            return value
+        if base.startswith("tuple[str") and isinstance(value, (str, list, tuple)):
+            return value
+        if base.startswith("tuple[float") and isinstance(value, (list, tuple)):
+            return tuple(float(item) for item in value)
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f"{key} in {source} is {value!r}; {kind} is expected. Mend the value.")
