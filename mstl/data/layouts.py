@@ -8,6 +8,7 @@ import glob
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from mstl.errors import InputError
@@ -49,13 +50,34 @@ def find_layout(name: str) -> Layout:
     return LAYOUTS[name]
 
 
+def find_cases(
+    root: str | Path, patterns: Mapping[str, str]
+) -> dict[tuple[str, str], dict[str, Path]]:
+    """Files below `root` by (subject, session), then by the column whose pattern they match.
+
+    Raises `InputError` naming both where two files of a case match one column.
+    """
+    cases: dict[tuple[str, str], dict[str, Path]] = {}
+    for column, pattern in patterns.items():
+        for subject, session, path in find_files(root, pattern):
+            files = cases.setdefault((subject, session), {})
+            if column in files:
+                case = f"subject {subject}" + (f", session {session}" if session else "")
+                raise InputError(
+                    f"Two files match {column} pattern {pattern!r} for {case}: {files[column]} and {path}. "
+                    "Narrow the pattern, or remove one."
+                )
+            files[column] = path
+    return cases
+
+
 def find_files(root: str | Path, pattern: str) -> Iterator[tuple[str, str, Path]]:
     """Yield (subject, session, path) of the files below `root` that match `pattern`, sorted by path.
 
-    `{subject}` and `{session}` stand for a name without a slash, the same wherever it is repeated; `*` for any
-    characters without a slash; the rest is literal, upper and lower case kept apart. Session is "" where the
-    pattern has none. Hidden files and folders are left out. Raises `InputError` for a pattern that is not
-    relative, lacks `{subject}`, or cannot tell where a name ends.
+    `{subject}` and `{session}` stand for a name without a slash, the same wherever it is repeated; `*` for
+    any characters but a slash; the rest is literal, upper and lower case kept apart. Session is "" where
+    the pattern has none. Hidden files and folders are left out. Raises `InputError` for a pattern that is
+    not relative, lacks `{subject}`, or cannot tell where a name ends.
     """
     tokens = _tokens(pattern)
     root = Path(root)
@@ -79,7 +101,7 @@ def _tokens(pattern: str) -> list[str]:
         problem = "is not relative to the root"
     elif any("{" in token or "}" in token for token in tokens if not _TOKEN.fullmatch(token)):
         problem = "has braces around something else than subject or session"
-    elif any(_TOKEN.fullmatch(a) and _TOKEN.fullmatch(b) for a, b in zip(tokens, tokens[1:], strict=False)):
+    elif any(_TOKEN.fullmatch(a) and _TOKEN.fullmatch(b) for a, b in pairwise(tokens)):
         problem = "joins names or stars with nothing between them"
     if problem:
         raise InputError(

@@ -31,8 +31,8 @@ def split_subjects(
     sides = sum(ratio > 0 for ratio in ratios)
     if len(volumes) < sides:
         raise InputError(
-            f"{_subjects(volumes)} given, ratios {tuple(ratios)} ask for {sides} sides of at least one subject "
-            "each. Add subjects, or set a ratio to 0."
+            f"{_subjects(volumes)} given, ratios {tuple(ratios)} ask for {sides} sides of at least one "
+            "subject each. Add subjects, or set a ratio to 0."
         )
     return _allocate(volumes, _sizes(len(volumes), ratios), seed)
 
@@ -56,7 +56,7 @@ def _subjects(volumes: Mapping[str, float]) -> str:
 
 
 def _sizes(count: int, ratios: Sequence[float]) -> list[int]:
-    """Whole numbers in proportion to `ratios` that sum to `count`, by largest remainder; 0 only for ratio 0."""
+    """Whole numbers of sum `count` in proportion to `ratios`, by largest remainder; 0 for ratio 0 only."""
     quotas = [round(ratio * count, 9) for ratio in ratios]
     sizes = [math.floor(quota) for quota in quotas]
     by_remainder = sorted(range(len(ratios)), key=lambda side: sizes[side] - quotas[side])
