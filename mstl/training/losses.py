@@ -1,0 +1,118 @@
+"""Losses of one-channel segmentation, from probabilities, computed in float32 whatever comes in.
+
+Each takes masks and probabilities of one shape `(N, ..., 1)`: masks 0/1 of any dtype, probabilities in [0, 1]
+(a sigmoid's output). `bce` and `focal` return the mean over voxels of each sample, `(N,)`; `dice` and `combo`
+look at the flattened batch and return a scalar; `bce_dice` adds both kinds, `(N,)`. All raise `InputError`
+where the shapes differ or there is more than one channel. They are plain functions of TensorFlow operations
+and go into `model.compile(loss=...)`, inside or outside a `tf.distribute` strategy.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mstl._keras import tf
+from mstl.errors import InputError
+
+EPSILON = 1e-7  # probabilities are cut to [EPSILON, 1 - EPSILON] before a logarithm
+SMOOTH = 1.0  # of Dice, as in the 2021 thesis work
+COMBO_WEIGHT = 0.5  # share of cross-entropy in the combo loss, 2021 thesis work
+COMBO_A = 0.5  # weight a of its cross-entropy, 2021 thesis work
+FOCAL_GAMMA, FOCAL_ALPHA = 2.0, 0.25  # Lin et al. 2017, section 4.1
+
+
+def bce(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+    """Binary cross-entropy, the mean over each sample's voxels, `(N,)`."""
+    truth, probability = _float32(y_true, y_pred)
+    cut = _cut(probability)
+    return -_sample_mean(truth * tf.math.log(cut) + (1.0 - truth) * tf.math.log(1.0 - cut))
+
+
+def dice(y_true: tf.Tensor, y_pred: tf.Tensor, *, smooth: float = SMOOTH) -> tf.Tensor:
+    """Soft Dice loss of the flattened batch, a scalar in [0, 1).
+
+    `1 - (2 sum(p t) + smooth) / (sum p + sum t + smooth)`. The batch is one set of voxels: none is left out
+    because its mask is empty, so a false positive on an empty mask always raises the loss.
+    Milletari et al. 2016, arXiv 1606.04797, with plain sums in the denominator.
+    """
+    truth, probability = _float32(y_true, y_pred)
+    return 1.0 - _soft_dice(truth, probability, smooth)
+
+
+def bce_dice(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+    """Sum of `bce` and `dice`, `(N,)`; the batch's Dice loss is added to every sample."""
+    return bce(y_true, y_pred) + dice(y_true, y_pred)
+
+
+def combo(
+    y_true: tf.Tensor,
+    y_pred: tf.Tensor,
+    *,
+    weight: float = COMBO_WEIGHT,
+    a: float = COMBO_A,
+    smooth: float = SMOOTH,
+) -> tf.Tensor:
+    """Combo loss `weight * WCE - (1 - weight) * Dice` of the flattened batch, a scalar >= `weight - 1`.
+
+    `WCE = -mean(a * (t log p + (1 - a) (1 - t) log(1 - p)))`: `a` multiplies both terms, as in the 2021
+    thesis work, so at a = 0.5 background weighs half of lesion. Perfect is -0.5 with the defaults, not 0.
+    Taghanaki et al. 2019, arXiv 1805.02798.
+    """
+    truth, probability = _float32(y_true, y_pred)
+    cut = _cut(probability)
+    likelihood = truth * tf.math.log(cut) + (1.0 - a) * (1.0 - truth) * tf.math.log(1.0 - cut)
+    return -weight * tf.reduce_mean(a * likelihood) - (1.0 - weight) * _soft_dice(truth, probability, smooth)
+
+
+def focal(
+    y_true: tf.Tensor, y_pred: tf.Tensor, *, gamma: float = FOCAL_GAMMA, alpha: float = FOCAL_ALPHA
+) -> tf.Tensor:
+    """Focal loss `-alpha_t (1 - p_t)^gamma log p_t`, the mean over each sample's voxels, `(N,)`.
+
+    `alpha` weighs lesion, `1 - alpha` background. Lin et al. 2017, arXiv 1708.02002; there the sum is
+    divided by the number of objects, here by the number of voxels.
+    """
+    truth, probability = _float32(y_true, y_pred)
+    cut = _cut(probability)
+    right = truth * cut + (1.0 - truth) * (1.0 - cut)
+    balance = alpha * truth + (1.0 - alpha) * (1.0 - truth)
+    return -_sample_mean(balance * (1.0 - right) ** gamma * tf.math.log(right))
+
+
+LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "bce": bce,
+    "dice": dice,
+    "bce_dice": bce_dice,
+    "combo": combo,
+    "focal": focal,
+}
+
+
+def get_loss(name: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The loss of that name; raises `InputError` with the known names otherwise."""
+    if name not in LOSSES:
+        raise InputError(f"Loss {name!r} is unknown. Choose one of: {', '.join(LOSSES)}.")
+    return LOSSES[name]
+
+
+def _float32(y_true: tf.Tensor, y_pred: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    truth, probability = tf.convert_to_tensor(y_true), tf.convert_to_tensor(y_pred)
+    channels = probability.shape[-1] if probability.shape.rank else None
+    if not truth.shape.is_compatible_with(probability.shape) or channels not in (1, None):
+        raise InputError(
+            f"Masks have shape {truth.shape}, probabilities {probability.shape}; both must be (N, ..., 1), "
+            "one channel. Add the channel axis to the masks, or build the model with one output channel."
+        )
+    return tf.cast(truth, tf.float32), tf.cast(probability, tf.float32)
+
+
+def _cut(probability: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(probability, EPSILON, 1.0 - EPSILON)
+
+
+def _sample_mean(values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.reshape(values, (tf.shape(values)[0], -1)), axis=1)
+
+
+def _soft_dice(truth: tf.Tensor, probability: tf.Tensor, smooth: float) -> tf.Tensor:
+    overlap = tf.reduce_sum(truth * probability)
+    return (2.0 * overlap + smooth) / (tf.reduce_sum(truth) + tf.reduce_sum(probability) + smooth)
