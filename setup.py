@@ -8,6 +8,7 @@ HERE = Path(__file__).parent
 REQUIRES = [
     "tensorflow>=2.21,<2.22",
     "tf-keras>=2.21,<2.22",
+    "tensorboard>=2.20",
     "segmentation-models==1.0.1",
     "albumentations==2.0.8",
     "nibabel>=5.2",
@@ -28,7 +29,7 @@ REQUIRES = [
 ]
 EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.21,<2.22"],
-    "notebooks": ["jupyterlab>=4.0", "ipykernel>=6.29", "tensorboard>=2.16"],
+    "notebooks": ["jupyterlab>=4.0", "ipykernel>=6.29"],
     "test": ["pytest>=8.0", "hypothesis>=6.100", "nbmake>=1.5", "ipykernel>=6.29", "ruff>=0.6", "MedPy>=0.5.2"],
     "bench": ["torch>=2.3"],
 }

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import yaml
@@ -11,31 +11,24 @@ import yaml
 from mstl.errors import InputError
 from mstl.files import write_text
 
+DECAYS = ("constant", "cosine")
+SIDES = ("train_subjects", "validation_subjects", "test_subjects")
+
 
 @dataclass(frozen=True)
-class Experiment:
-    """Settings of `mstl train`.
+class Training:
+    """Settings of `mstl.fit`: the loss, the schedule, and which slices make a batch.
 
-    Data: `prepared` is a folder of `mstl prepare`. Subjects are given by name (`train_subjects`,
-    `validation_subjects`, `test_subjects`) or, where `train_subjects` is empty, drawn by `ratios` and `seed`.
-    A training without validation subjects keeps its last weights as its best.
+    Schedule: `learning_rate` stays ("constant") or falls to zero along a cosine (`decay: cosine`); it is
+    multiplied by `plateau_factor` after each `plateau_patience` epochs without improvement, and the training
+    stops after `stop_patience` such epochs (None: never). An epoch has `steps_per_epoch` batches (None: every
+    slice once), its validation `validation_steps` (None: every slice).
 
-    Sampling: `keep` is "lesion", "balanced" or "all" slices; `crop` a side in pixels or None; `augment`
-    "none", "thesis" or "strong"; `context` neighbouring slices at each side as further channels.
-
-    Schedule: `learning_rate` falls to zero along a cosine where `decay` is "cosine"; it is multiplied by
-    `plateau_factor` after `plateau_patience` epochs without improvement, and the training stops after
-    `stop_patience` such epochs (None: never).
+    Sampling: `keep` is "lesion", "balanced" or "all" slices; `crop` a side in pixels (None: whole slices);
+    `augment` "none", "thesis" or "strong"; `context` neighbouring slices at each side as further channels;
+    `workers` processes that prepare batches ahead.
     """
 
-    prepared: str = "prepared"
-    train_subjects: tuple[str, ...] = ()
-    validation_subjects: tuple[str, ...] = ()
-    test_subjects: tuple[str, ...] = ()
-    ratios: tuple[float, ...] = (0.6, 0.2, 0.2)
-    model: str = "unet-resnet34"
-    stem: str = "conv1x1"
-    init: str = "random"
     loss: str = "bce_dice"
     learning_rate: float = 1e-3
     decay: str = "constant"
@@ -54,13 +47,45 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("train_subjects", "validation_subjects", "test_subjects"):
+        if self.decay not in DECAYS:
+            raise InputError(f"decay is '{self.decay}'; expected one of {', '.join(DECAYS)}. Mend the experiment.")
+        for name in ("learning_rate", *(field.name for field in fields(Training) if field.type.startswith("int"))):
+            value, least = getattr(self, name), 0 if name in ("seed", "context", "learning_rate") else 1
+            if value is not None and value < least:
+                raise InputError(f"{name} is {value}; at least {least} is expected. Mend the experiment.")
+
+    def training(self) -> dict:
+        """The settings of `mstl.fit` alone, as its keyword arguments."""
+        return {field.name: getattr(self, field.name) for field in fields(Training)}
+
+
+@dataclass(frozen=True)
+class Experiment(Training):
+    """Settings of `mstl train`: those of `Training`, and where data and model come from.
+
+    `prepared` is a folder of `mstl prepare`. Subjects are given by name (`train_subjects`,
+    `validation_subjects`, `test_subjects`) or, where `train_subjects` is empty, drawn by `ratios` and `seed`.
+    A training without validation subjects keeps its last weights as its best. `init` is "random",
+    "imagenet", or the path of a `.h5` of encoder weights.
+    """
+
+    prepared: str = "prepared"
+    train_subjects: tuple[str, ...] = ()
+    validation_subjects: tuple[str, ...] = ()
+    test_subjects: tuple[str, ...] = ()
+    ratios: tuple[float, ...] = (0.6, 0.2, 0.2)
+    model: str = "unet-resnet34"
+    stem: str = "conv1x1"
+    init: str = "random"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in SIDES:
             value = getattr(self, name)
             value = value.split(",") if isinstance(value, str) else value
             object.__setattr__(self, name, tuple(str(item).strip() for item in value or () if str(item).strip()))
         object.__setattr__(self, "ratios", tuple(self.ratios))
-        sides = (self.train_subjects, self.validation_subjects, self.test_subjects)
-        named = [subject for side in sides for subject in side]
+        named = [subject for side in SIDES for subject in getattr(self, side)]
         twice = sorted({subject for subject in named if named.count(subject) > 1})
         if twice:
             raise InputError(f"Subjects {', '.join(twice)} stand on two sides of the split. Name each once.")
@@ -101,10 +126,6 @@ class Experiment:
     def save(self, path: str | Path) -> None:
         """Write as YAML, whole or not at all."""
         write_text(path, yaml.safe_dump(self.to_dict(), sort_keys=False))
-
-    def changed(self, **values) -> Experiment:
-        """A copy with `values` in place of its own."""
-        return replace(self, **values)
 
 
 def _read_yaml(path: Path) -> dict:

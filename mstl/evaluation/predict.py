@@ -1,0 +1,160 @@
+"""Prediction: prepared or raw cases and a run in, masks and probabilities on the scanner's own grid out."""
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import mstl
+from mstl._keras import keras, tf
+from mstl.data.cohort import Cohort
+from mstl.data.prepare import prepare, to_native
+from mstl.data.prepared import PreparedCase, PreparedCohort
+from mstl.data.volume import write_volume
+from mstl.errors import InputError
+from mstl.files import new_folder, sha256, write_json
+from mstl.training.run import Run
+
+BATCH_SIZE = 8  # slices; larger batches are not faster on a CPU
+SIDE_MULTIPLE = 32
+SAME_PREPARATION = ("modalities", "spacing", "shape", "normalise")
+
+
+def predict(
+    run: Run | str | Path,
+    cases: PreparedCohort | Cohort,
+    *,
+    out: str | Path,
+    threshold: float | None = None,
+    flip: bool = False,
+    weights: str = "best",
+    progress: Callable[[str], None] | None = None,
+) -> Path:
+    """Write `<case>_prediction.nii.gz`, `<case>_probability.nii.gz` and `<case>.json` of every case to `out`.
+
+    cases: prepared as the run's training data were, or raw: then they are prepared so on the way.
+    threshold: probability from which a voxel is lesion; None takes the run's (see `mstl threshold`).
+    flip: average with the prediction of the left-right mirrored slices. weights: "best" or "last".
+    progress: called with a case's name when it is done. Returns the folder. Raises `InputError` where cases
+    were prepared otherwise, the threshold is not in (0, 1), or `out` is not empty.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    threshold = run.threshold if threshold is None else threshold
+    if not 0 < threshold < 1:
+        raise InputError(f"Threshold is {threshold}; a probability between 0 and 1 is expected.")
+    if isinstance(cases, PreparedCohort):
+        check_preparation(cases, run)
+    predictor = Predictor(run.model(weights), context=run.experiment.context, flip=flip)
+    out = new_folder(out)
+    facts = {
+        "threshold": threshold,
+        "flip_average": flip,
+        "run": str(run.folder.resolve()),
+        "weights": run.weights(weights).name,
+        "weights_sha256": sha256(run.weights(weights)),
+        "mstl": mstl.__version__,
+    }
+    for case, probability in _probabilities(predictor, cases, run):
+        _write_prediction(out, case, probability, facts)
+        if progress is not None:
+            progress(case.name)
+    return out
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model that turns a prepared case into a probability map; slices without brain are skipped."""
+
+    model: keras.Model
+    context: int = 0
+    flip: bool = False
+    batch_size: int = BATCH_SIZE
+
+    def __post_init__(self) -> None:
+        signature = [tf.TensorSpec((None, None, None, self.model.input_shape[-1]), tf.float32)]
+        forward = tf.function(lambda images: self.model(images, training=False), input_signature=signature)
+        object.__setattr__(self, "_forward", forward)
+
+    def __call__(self, case: PreparedCase) -> np.ndarray:
+        """Probabilities float32 `(D, H, W)` on the prepared grid, 0 in slices without brain."""
+        image = case.image
+        channels = image.shape[-1] * (1 + 2 * self.context)
+        if channels != self.model.input_shape[-1]:
+            raise InputError(
+                f"Case {case.name} gives {channels} channels ({', '.join(case.modalities)}, context "
+                f"{self.context}), the model expects {self.model.input_shape[-1]}. Prepare the run's modalities."
+            )
+        probability = np.zeros(case.shape, dtype=np.float32)
+        positions = np.flatnonzero(case.brain_voxels)
+        for start in range(0, len(positions), self.batch_size):
+            batch = positions[start : start + self.batch_size]
+            probability[batch] = self._slices(with_context(image, batch, context=self.context))
+        return probability
+
+    def _slices(self, images: np.ndarray) -> np.ndarray:
+        height, width = images.shape[1:3]
+        gaps = [-side % SIDE_MULTIPLE for side in (height, width)]
+        top, left = (gap // 2 for gap in gaps)
+        padded = np.pad(images, [(0, 0), (top, gaps[0] - top), (left, gaps[1] - left), (0, 0)])
+        result = self._forward(padded).numpy()
+        if self.flip:
+            result = (result + self._forward(padded[:, :, ::-1]).numpy()[:, :, ::-1]) / 2
+        return result[:, top : top + height, left : left + width, 0]
+
+
+def with_context(image: np.ndarray, positions: np.ndarray, *, context: int) -> np.ndarray:
+    """Slices `(N, H, W, C * (1 + 2 context))` float32 of `image` `(D, H, W, C)` with their neighbours as channels.
+
+    The order is that of training: from inferior to superior, zeros beyond the volume.
+    """
+    stacks = []
+    for offset in range(-context, context + 1):
+        neighbours = np.asarray(positions) + offset
+        inside = (neighbours >= 0) & (neighbours < len(image))
+        slices = image[np.clip(neighbours, 0, len(image) - 1)].astype(np.float32)
+        slices[~inside] = 0
+        stacks.append(slices)
+    return np.concatenate(stacks, axis=-1)
+
+
+def check_preparation(cases: PreparedCohort, run: Run) -> None:
+    """Raise `InputError` unless `cases` were prepared with the parameters of the run's training data."""
+    for name in SAME_PREPARATION:
+        given, expected = cases.preparation[name], run.preparation[name]
+        if given != expected:
+            raise InputError(
+                f"{cases.folder} was prepared with {name} {given}, the run {run.folder} was trained with {expected}. "
+                "Give 'mstl predict' the raw cohort.csv: it prepares the scans as the run needs them."
+            )
+
+
+def _probabilities(predictor: Predictor, cases: PreparedCohort | Cohort, run: Run):
+    """Yield each prepared case with its probabilities; raw cases are prepared one at a time and dropped after."""
+    if isinstance(cases, PreparedCohort):
+        yield from ((case, predictor(case)) for case in cases)
+        return
+    settings = run.preparation
+    cases.require(settings["modalities"])
+    for case in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            prepared = prepare(Cohort([replace(case, mask=None)]), Path(folder) / "prepared", **settings)
+            yield prepared[0], predictor(prepared[0])
+
+
+def _write_prediction(out: Path, case: PreparedCase, probability: np.ndarray, facts: dict) -> None:
+    native = to_native(probability, case)
+    prediction = (native.data >= facts["threshold"]).astype(np.uint8)
+    reference = case.record["sources"][case.modalities[0]]
+    write_volume(out / f"{case.name}_probability.nii.gz", native.data, native.affine)
+    write_volume(out / f"{case.name}_prediction.nii.gz", prediction, native.affine)
+    sidecar = {
+        "case": case.name,
+        "space": "grid of the reference scan",
+        "reference": reference,
+        "lesion_ml": float(prediction.sum() * np.prod(native.spacing) / 1000),
+        **facts,
+    }
+    write_json(out / f"{case.name}.json", sidecar)

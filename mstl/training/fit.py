@@ -1,0 +1,143 @@
+"""Training: prepared cases and a model in, a run folder out; killed at any moment, it can go on exactly."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mstl._keras import keras
+from mstl.config import Experiment, Training
+from mstl.data.prepared import PREPARATION, PreparedCohort
+from mstl.data.sequences import SliceSequence
+from mstl.data.slices import SliceSampler
+from mstl.errors import InputError
+from mstl.files import new_folder, write_json
+from mstl.models import recipe_of
+from mstl.training.environment import environment
+from mstl.training.losses import get_loss
+from mstl.training.metrics import training_metrics
+from mstl.training.recorder import RunRecorder, monitored
+from mstl.training.run import CUSTOM_MODEL, ENVIRONMENT, EXPERIMENT, STATE, Run
+from mstl.training.schedule import has_ended
+from mstl.training.state import load_state
+
+
+def fit(
+    model: keras.Model,
+    train: PreparedCohort,
+    validation: PreparedCohort | None = None,
+    *,
+    out: str | Path,
+    test: PreparedCohort | None = None,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **settings,
+) -> Run:
+    """Train `model` on the slices of `train` and return the run, written to the folder `out`.
+
+    model: images `(N, H, W, C)` to probabilities `(N, H, W, 1)`; compiled here with Adam.
+    validation: chooses the best weights by the pooled Dice of its slices; without it the last are the best.
+    test: never read, only noted in the run, so that `mstl predict` and the report know who was held out.
+    resume: go on from the last finished epoch of `out`; ends with the weights of a training never stopped.
+    settings: see `mstl.config.Training`.
+
+    Raises `InputError` where cases lack masks, a subject is on two sides, `out` is not empty, or `resume`
+    finds other settings; `TrainingError` at the first loss that is not finite, naming the batch's cases.
+    """
+    training = Training(**settings)
+    _check_sides({"train": train, "validation": validation, "test": test})
+    experiment = _experiment(model, training, {"train": train, "validation": validation, "test": test})
+    out = _run_folder(Path(out), experiment, resume=resume)
+    write_json(out / PREPARATION, train.preparation)
+    write_json(out / ENVIRONMENT, environment([*train, *(validation or ())], seed=training.seed))
+    model.compile(keras.optimizers.Adam(training.learning_rate), get_loss(training.loss), training_metrics())
+    history = load_state(out / STATE, model) if (out / STATE).exists() else []
+    if not has_ended(training, monitored(history)):
+        _train(model, train, validation, training, out, history, callbacks)
+    return Run(out, model=model)
+
+
+def _train(model, train, validation, training, out, history, callbacks) -> None:
+    batches = _training_batches(train, training)
+    batches.epoch = len(history)
+    board = keras.callbacks.TensorBoard(str(out / "tensorboard"), write_graph=False)
+    try:
+        model.fit(
+            batches,
+            validation_data=None if validation is None else _validation_batches(validation, training),
+            epochs=training.epochs,
+            initial_epoch=len(history),
+            shuffle=False,
+            verbose=0,
+            callbacks=[RunRecorder(out, training, batches, history), board, *callbacks],
+        )
+    finally:
+        batches.close()
+
+
+def _training_batches(cases: PreparedCohort, training: Training) -> SliceSequence:
+    sampler = SliceSampler(
+        cases,
+        batch_size=training.batch_size,
+        keep=training.keep,
+        seed=training.seed,
+        augment=training.augment,
+        crop=None if training.crop is None else (training.crop, training.crop),
+        context=training.context,
+        steps_per_epoch=training.steps_per_epoch,
+    )
+    return SliceSequence(sampler, workers=training.workers)
+
+
+def _validation_batches(cases: PreparedCohort, training: Training) -> SliceSequence:
+    """Every slice in order, or the same random draw of `validation_steps` batches in every epoch."""
+    sampler = SliceSampler(
+        cases,
+        batch_size=training.batch_size,
+        keep="all",
+        shuffle=training.validation_steps is not None,
+        seed=training.seed,
+        context=training.context,
+        steps_per_epoch=training.validation_steps,
+    )
+    return SliceSequence(sampler, advance=False)
+
+
+def _check_sides(sides: dict[str, PreparedCohort | None]) -> None:
+    owner: dict[str, str] = {}
+    for side, cohort in sides.items():
+        for case in cohort or ():
+            if owner.setdefault(case.subject, side) != side:
+                raise InputError(
+                    f"Subject {case.subject} is in both {owner[case.subject]} and {side}. Split by subject."
+                )
+            if side != "test" and not case.has_mask:
+                raise InputError(f"Case {case.name} in {side} has no mask. Add one to the cohort, or leave it out.")
+
+
+def _experiment(model: keras.Model, training: Training, sides: dict[str, PreparedCohort | None]) -> Experiment:
+    recipe = recipe_of(model) or {"model": CUSTOM_MODEL}
+    subjects = {f"{side}_subjects": () if cohort is None else cohort.subjects for side, cohort in sides.items()}
+    return Experiment(
+        **training.training(),
+        **subjects,
+        prepared=str(sides["train"].folder.resolve()),
+        model=recipe["model"],
+        stem=recipe.get("stem", Experiment.stem),
+        init=str(recipe.get("encoder_weights") or Experiment.init),
+    )
+
+
+def _run_folder(out: Path, experiment: Experiment, *, resume: bool) -> Path:
+    """A new folder with the experiment in it, or on `resume` the old one if it holds the same experiment."""
+    if resume and (out / EXPERIMENT).exists():
+        old, new = Experiment.load(out / EXPERIMENT).to_dict(), experiment.to_dict()
+        changed = [f"{key} {old[key]!r} -> {new[key]!r}" for key in new if old[key] != new[key]]
+        if changed:
+            raise InputError(
+                f"Run {out} was begun with other settings: {'; '.join(changed)}. "
+                "Resume with the old settings, or train into a new folder."
+            )
+        return out
+    new_folder(out)
+    experiment.save(out / EXPERIMENT)
+    return out

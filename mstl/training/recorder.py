@@ -1,0 +1,70 @@
+"""The callback that makes a run: schedule, history, checkpoints, the state to resume from, a stop at NaN."""
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from mstl._keras import keras
+from mstl.config import Training
+from mstl.data.sequences import SliceSequence
+from mstl.errors import TrainingError
+from mstl.files import whole_file
+from mstl.training.run import BEST, HISTORY, LAST, STATE
+from mstl.training.schedule import has_ended, is_best, learning_rate
+from mstl.training.state import reseed, save_state
+
+
+class RunRecorder(keras.callbacks.Callback):
+    """Writes a run's files at the end of each epoch, the state last: whatever is killed is done again alike.
+
+    `history` holds the rows of the epochs that are done; it grows in place. Raises `TrainingError` at the
+    first batch whose loss is not finite and names its cases.
+    """
+
+    def __init__(self, folder: Path, settings: Training, sequence: SliceSequence, history: list[dict]) -> None:
+        super().__init__()
+        self.folder, self.settings, self.sequence, self.history = folder, settings, sequence, history
+        self.epoch, self.started = 0, 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Set the epoch's learning rate and the layers' random generators."""
+        self.epoch, self.started = epoch, time.monotonic()
+        rate = learning_rate(self.settings, epoch=epoch, monitored=monitored(self.history))
+        self.model.optimizer.learning_rate.assign(rate)
+        reseed(self.model, seed=self.settings.seed, epoch=epoch)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Stop where the loss is not finite."""
+        loss = (logs or {})["loss"]
+        if not math.isfinite(loss):
+            cases = ", ".join(self.sequence.sampler.batch_cases(self.epoch, batch))
+            raise TrainingError(
+                f"Loss is {loss} at epoch {self.epoch + 1}, batch {batch + 1} with cases {cases}. Look at these "
+                f"cases, or lower learning_rate ({self.settings.learning_rate:g}); earlier epochs are kept."
+            )
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Write weights, history and state; end the training where the schedule says so."""
+        rate = float(self.model.optimizer.learning_rate.numpy())
+        values = {name: float(value) for name, value in (logs or {}).items() if name != "lr"}
+        seconds = round(time.monotonic() - self.started, 3)
+        self.history.append({"epoch": epoch, "learning_rate": rate, **values, "seconds": seconds})
+        self._save_weights(LAST)
+        if "val_dice" not in values or is_best(monitored(self.history)):
+            self._save_weights(BEST)
+        with whole_file(self.folder / HISTORY) as temporary:
+            pd.DataFrame(self.history).to_csv(temporary, index=False)
+        save_state(self.folder / STATE, self.model, self.history)
+        self.model.stop_training = has_ended(self.settings, monitored(self.history))
+
+    def _save_weights(self, name: str) -> None:
+        with whole_file(self.folder / name) as temporary:
+            self.model.save_weights(temporary)
+
+
+def monitored(history: list[dict]) -> list[float]:
+    """The value by which epochs are compared, larger is better: validation Dice, else minus the loss."""
+    return [row.get("val_dice", -row["loss"]) for row in history]

@@ -1,0 +1,93 @@
+"""The folder of one training: what `mstl train` leaves behind and prediction, threshold and report read."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mstl._keras import keras
+from mstl.config import Experiment
+from mstl.data.prepared import PREPARATION, PreparedCohort
+from mstl.errors import InputError
+from mstl.files import read_json
+from mstl.models import build_model
+
+EXPERIMENT, HISTORY, ENVIRONMENT, THRESHOLD = "experiment.yaml", "history.csv", "environment.json", "threshold.json"
+BEST, LAST, STATE = "best.h5", "last.h5", "state/state.npz"
+CUSTOM_MODEL = "custom"  # stands in an experiment for a model that none of our builders made
+DEFAULT_THRESHOLD = 0.5
+
+
+class Run:
+    """A finished or interrupted training. `model` is the trained model where it is still in memory."""
+
+    def __init__(self, folder: str | Path, *, model: keras.Model | None = None) -> None:
+        self.folder = Path(folder)
+        self._model = model
+        if not (self.folder / EXPERIMENT).exists():
+            raise InputError(f"{folder} is not a run (no {EXPERIMENT}). Make one with 'mstl train'.")
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    @property
+    def experiment(self) -> Experiment:
+        """The settings of the training, its subjects by name."""
+        return Experiment.load(self.folder / EXPERIMENT)
+
+    @property
+    def preparation(self) -> dict:
+        """Parameters of `mstl.prepare` that the training data were prepared with."""
+        return read_json(self.folder / PREPARATION)
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """A row an epoch: epoch, learning_rate, loss and metrics, those of validation with `val_`, seconds."""
+        if not (self.folder / HISTORY).exists():
+            raise InputError(f"Run {self.folder} has no finished epoch. Train it further with --resume.")
+        return pd.read_csv(self.folder / HISTORY)
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which a voxel is lesion: chosen by `mstl threshold`, 0.5 before that."""
+        path = self.folder / THRESHOLD
+        return float(read_json(path)["threshold"]) if path.exists() else DEFAULT_THRESHOLD
+
+    def weights(self, which: str = "best") -> Path:
+        """Path of the "best" or "last" weights; raises `InputError` where there are none yet."""
+        names = {"best": BEST, "last": LAST}
+        if which not in names:
+            raise InputError(f"Weights '{which}' are unknown. Choose best or last.")
+        path = self.folder / names[which]
+        if not path.exists():
+            raise InputError(f"Run {self.folder} has no {path.name}. Train it further with --resume.")
+        return path
+
+    def model(self, which: str = "best") -> keras.Model:
+        """The model with its "best" or "last" weights.
+
+        A model that mstl built is built again; one of the user's own is available only in the process that
+        trained it, else `InputError`.
+        """
+        path = self.weights(which)
+        if self._model is None:
+            self._model = self._rebuilt()
+        self._model.load_weights(path)
+        return self._model
+
+    def prepared(self, side: str) -> PreparedCohort:
+        """Prepared cases of the side "train", "validation" or "test" of the training's split."""
+        experiment = self.experiment
+        subjects = getattr(experiment, f"{side}_subjects")
+        if not subjects:
+            raise InputError(f"Run {self.folder} has no {side} subjects. Train with {side}_subjects or other ratios.")
+        return PreparedCohort.open(experiment.prepared).select(subjects)
+
+    def _rebuilt(self) -> keras.Model:
+        experiment = self.experiment
+        if experiment.model == CUSTOM_MODEL:
+            raise InputError(
+                f"Run {self.folder} trained a model that mstl did not build. Pass it: Run(folder, model=model)."
+            )
+        channels = len(self.preparation["modalities"]) * (1 + 2 * experiment.context)
+        return build_model(experiment.model, channels=channels, stem=experiment.stem)

@@ -1,0 +1,45 @@
+"""When the learning rate falls and when a training ends: pure functions of the settings and what was seen.
+
+`monitored` is one value per finished epoch, larger is better. That nothing else is remembered is what lets a
+resumed training decide as one that never stopped.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mstl.config import Training
+
+
+def learning_rate(settings: Training, *, epoch: int, monitored: Sequence[float]) -> float:
+    """Learning rate of `epoch` (from 0): the decay's, times `plateau_factor` for every plateau so far."""
+    rate = settings.learning_rate
+    if settings.decay == "cosine":
+        rate *= (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
+    return rate * settings.plateau_factor ** plateaus(monitored, settings.plateau_patience)
+
+
+def plateaus(monitored: Sequence[float], patience: int | None) -> int:
+    """How many times `patience` epochs in a row brought no new best; counting starts anew after each."""
+    count, waited, best = 0, 0, -math.inf
+    for value in monitored:
+        waited = 0 if value > best else waited + 1
+        best = max(best, value)
+        if patience is not None and waited == patience:
+            count, waited = count + 1, 0
+    return count
+
+
+def is_best(monitored: Sequence[float]) -> bool:
+    """Whether the last epoch is better than all before it."""
+    return len(monitored) > 0 and monitored[-1] > max(monitored[:-1], default=-math.inf)
+
+
+def has_ended(settings: Training, monitored: Sequence[float]) -> bool:
+    """Whether every epoch is done, or the last `stop_patience` epochs brought no new best."""
+    if len(monitored) >= settings.epochs:
+        return True
+    if settings.stop_patience is None or not monitored:
+        return False
+    best = max(range(len(monitored)), key=monitored.__getitem__)
+    return len(monitored) - 1 - best >= settings.stop_patience

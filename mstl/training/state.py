@@ -1,0 +1,51 @@
+"""The state of a training between two epochs, in one file: weights, optimizer, what was seen."""
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from mstl._keras import keras
+from mstl.errors import InputError
+from mstl.files import whole_file
+
+
+def save_state(path: str | Path, model: keras.Model, history: list[dict]) -> None:
+    """Write weights, optimizer variables (steps, moments) and `history` of a compiled model, whole or not at all."""
+    arrays = {f"weight_{index}": array for index, array in enumerate(model.get_weights())}
+    arrays |= {f"optimizer_{index}": variable.numpy() for index, variable in enumerate(_optimizer(model))}
+    with whole_file(path) as temporary:
+        np.savez(temporary, history=np.array(json.dumps(history)), **arrays)
+
+
+def load_state(path: str | Path, model: keras.Model) -> list[dict]:
+    """Put a saved state into a compiled model of the same architecture; returns the history.
+
+    Raises `InputError` where the file is damaged or belongs to another model.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as state:
+            history = json.loads(str(state["history"]))
+            for prefix, variables in (("weight", model.weights), ("optimizer", _optimizer(model))):
+                for index, variable in enumerate(variables):
+                    variable.assign(state[f"{prefix}_{index}"])
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"State {path} is damaged or of another model ({error}). Train into a new folder instead."
+        ) from error
+    return history
+
+
+def reseed(model: keras.Model, *, seed: int, epoch: int) -> None:
+    """Set every layer's random generator (dropout and its kin) as a function of seed, epoch and layer."""
+    for index, layer in enumerate(model._flatten_layers(include_self=False, recursive=True)):
+        generator = getattr(getattr(layer, "_random_generator", None), "_generator", None)
+        if generator is not None:
+            generator.reset_from_seed(int(np.random.SeedSequence([seed, epoch, index]).generate_state(1)[0]))
+
+
+def _optimizer(model: keras.Model) -> list:
+    model.optimizer.build(model.trainable_variables)
+    return list(model.optimizer.variables)
