@@ -67,7 +67,7 @@ def test_a_command_killed_while_writing_leaves_no_half_file(tmp_path):
     assert not (tmp_path / "a.txt").exists()
 
 
-@pytest.mark.parametrize("writer", [whole_folder])
+@pytest.mark.parametrize("writer", [whole_file, whole_folder])
 def test_a_place_that_cannot_hold_files_is_an_error(tmp_path, writer):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"Cannot write .*choose another"), writer(tmp_path / "file" / "out"):

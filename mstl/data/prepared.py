@@ -111,7 +111,7 @@ class PreparedCohort(Sequence):
         folder = Path(folder)
         if not (folder / PREPARATION).exists():
             raise InputError(f"{folder} is not a prepared folder (no {PREPARATION}). Make one with 'mstl prepare'.")
-        cohort = Cohort.from_csv(folder / "cohort.csv")
+        cohort = Cohort.from_csv(folder / "cohort.csv", files_exist=False)
         cases = [PreparedCase(folder / case.name) for case in cohort]
         return cls(cases, folder=folder, preparation=read_json(folder / PREPARATION))
 

@@ -1,0 +1,285 @@
+"""The command line: parses, calls one library function, prints."""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import mstl
+from mstl.errors import InputError
+
+app = typer.Typer(
+    help="MRI lesion segmentation by transfer learning.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+CohortFile = Annotated[Path, typer.Argument(help="cohort.csv", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a training.", show_default=False)]
+
+
+def main() -> None:
+    """Run the command line; wrong input ends in one line and exit code 1."""
+    try:
+        app()
+    except (InputError, OSError) as error:
+        errors.print(f"[bold red]Error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    if version:
+        console.print(f"mstl {mstl.__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="New folder for everything that is made.")] = Path("mstl-demo"),
+    seed: Annotated[int, typer.Option(help="Another seed gives another cohort and training.")] = 0,
+) -> None:
+    """The whole journey on a synthetic cohort: scans, training, masks, scores, report. Minutes on a laptop."""
+    from mstl.demo import run_demo
+
+    scores = run_demo(out, seed=seed, console=console)
+    _print_scores(scores)
+    console.print(f"Report: {out / 'run' / 'report.html'}", soft_wrap=True)
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(help="New folder.", show_default=False)],
+    subjects: Annotated[int, typer.Option(help="How many subjects.")] = 10,
+    scanner: Annotated[str, typer.Option(help="Name of a scanner profile, or 'mixed'.")] = "research",
+    modalities: Annotated[str, typer.Option(help="Comma-separated.")] = "flair,t1,t2",
+    randomise: Annotated[float, typer.Option(help="0 usual contrasts to 1 strongly randomised.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
+) -> None:
+    """Write a synthetic MS cohort with exact lesion masks as NIfTI."""
+    with _progress("Making phantoms", subjects) as step:
+        mstl.write_phantoms(
+            out,
+            subjects=subjects,
+            scanner=scanner,
+            modalities=_split(modalities),
+            randomise=randomise,
+            seed=seed,
+            jobs=jobs,
+            progress=step,
+        )
+    console.print(f"Wrote {out / 'cohort.csv'}: {subjects} subjects.", soft_wrap=True)
+
+
+@app.command()
+def index(
+    root: Annotated[Path, typer.Argument(help="Folder of the scans.", show_default=False)],
+    layout: Annotated[str, typer.Option(help="Name of a public layout, such as open-ms.")] = "",
+    pattern: Annotated[
+        list[str], typer.Option(help="column=pattern, such as 'flair={subject}/*flair*.nii.gz'; repeat it.")
+    ] = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("cohort.csv"),
+) -> None:
+    """List the scans below ROOT in a cohort.csv."""
+    if bool(layout) == bool(pattern):
+        raise InputError("Give either --layout or --pattern: how the scans lie in the folder must be known.")
+    if layout:
+        cohort = mstl.Cohort.from_layout(root, layout=layout)
+    else:
+        cohort = mstl.Cohort.from_glob(root, patterns=dict(_pair(text) for text in pattern))
+    cohort.to_csv(out)
+    console.print(f"Wrote {out}: {len(cohort)} cases of {len(cohort.subjects)} subjects, each with "
+                  f"{', '.join(cohort.modalities)}.", soft_wrap=True)  # fmt: skip
+
+
+@app.command()
+def check(cohort: CohortFile) -> None:
+    """Read every file of a cohort and list what is wrong; exit code 1 where something is."""
+    from rich.table import Table
+
+    cases = mstl.Cohort.from_csv(cohort, files_exist=False)
+    with _progress("Checking", len(cases)) as step:
+        findings = mstl.check_cohort(cases, progress=step)
+    if not findings:
+        console.print(f"{len(cases)} cases of {len(cases.subjects)} subjects: nothing is wrong.")
+        return
+    table = Table("case", "file", "what is wrong")
+    for finding in findings:
+        table.add_row(finding.case, finding.role, _escaped(finding.message))
+    console.print(table)
+    raise typer.Exit(1)
+
+
+@app.command()
+def prepare(
+    cohort: CohortFile,
+    out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
+    modalities: Annotated[str, typer.Option(help="Comma-separated, the reference first; default: all.")] = "",
+    spacing: Annotated[str, typer.Option(help="mm, one number or D,H,W; default: the scanner's own.")] = "",
+    shape: Annotated[str, typer.Option(help="Voxels D,H,W; default: the brain's box.")] = "",
+    normalise: Annotated[str, typer.Option(help="zscore, max, minmax or percentile.")] = "zscore",
+    binarise_masks: Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5.")] = False,
+    resample_masks: Annotated[bool, typer.Option("--resample-masks", help="Accept masks on another grid.")] = False,
+    jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
+) -> None:
+    """Bring every case to one orientation, grid and intensity scale; unchanged cases are kept."""
+    cases = mstl.Cohort.from_csv(cohort)
+    with _progress("Preparing", len(cases)) as step:
+        prepared = mstl.prepare(
+            cases,
+            out,
+            modalities=_split(modalities) or None,
+            spacing=_numbers(spacing, float, "--spacing"),
+            shape=_numbers(shape, int, "--shape"),
+            normalise=normalise,
+            binarise_masks=binarise_masks,
+            resample_masks=resample_masks,
+            jobs=jobs,
+            progress=step,
+        )
+    console.print(f"Prepared {len(prepared)} cases of {len(prepared.subjects)} subjects in {out}.", soft_wrap=True)
+
+
+@app.command()
+def train(
+    experiment: Annotated[Path, typer.Argument(help="EXPERIMENT.yaml", show_default=False)],
+    changes: Annotated[list[str], typer.Option("--set", help="key=value in place of the file's; repeat it.")] = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="New folder of the training.")] = Path("run"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
+) -> None:
+    """Train a network on prepared cases."""
+    from mstl.training.experiment import train_experiment
+    from mstl.training.progress import TrainingProgress
+
+    settings = mstl.Experiment.load(experiment, changes=changes)
+    run = train_experiment(settings, out=out, resume=resume, callbacks=[TrainingProgress(console)])
+    last = run.history.iloc[-1]
+    seen = f", validation Dice {run.history['val_dice'].max():.3f} at best" if "val_dice" in last else ""
+    console.print(f"Trained {out}: {len(run.history)} epochs, loss {last['loss']:.3f}{seen}.", soft_wrap=True)
+
+
+@app.command()
+def threshold(run: RunFolder) -> None:
+    """Choose the probability from which a voxel is lesion, on the run's validation cases, and store it."""
+    from mstl.evaluation.threshold import set_threshold
+
+    opened = mstl.Run(run)
+    with _progress("Predicting validation cases", len(opened.prepared("validation"))) as step:
+        choice = set_threshold(opened, progress=step)
+    best = max(choice.mean_dice)
+    console.print(f"Threshold {choice.threshold:g}: mean Dice {best:.3f} on {choice.cases} validation cases.")
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    inputs: Annotated[
+        list[str], typer.Argument(help="cohort.csv, a prepared folder, or flair=a.nii.gz t1=b.nii.gz", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="New folder for the masks.")] = Path("predictions"),
+    subjects: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
+    threshold: Annotated[float | None, typer.Option(help="Default: the run's, see 'mstl threshold'.")] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored slices: slower, smoother.")] = False,
+    weights: Annotated[str, typer.Option(help="best or last")] = "best",
+) -> None:
+    """Segment scans: a mask and a probability map each, on the scanner's own grid."""
+    cases = _cases(inputs)
+    cases = cases.select(_split(subjects)) if subjects else cases
+    with _progress("Predicting", len(cases)) as step:
+        mstl.predict(run, cases, out=out, threshold=threshold, flip=flip, weights=weights, progress=step)
+    console.print(f"Wrote masks of {len(cases)} cases to {out}.", soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="Folder of 'mstl predict'.", show_default=False)],
+    cohort: CohortFile,
+    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("scores.csv"),
+    subjects: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
+) -> None:
+    """Compare predicted masks with the reference masks of a cohort."""
+    cases = mstl.Cohort.from_csv(cohort)
+    cases = cases.select(_split(subjects)) if subjects else cases
+    _print_scores(mstl.evaluate(predictions, cases, out=out))
+    console.print(f"Wrote {out}.", soft_wrap=True)
+
+
+@app.command()
+def report(
+    run: RunFolder,
+    predictions: Annotated[Path | None, typer.Option(help="Folder of 'mstl predict'.")] = None,
+    cohort: Annotated[Path | None, typer.Option(help="cohort.csv of the predicted cases.")] = None,
+    scores: Annotated[Path | None, typer.Option(help="scores.csv of 'mstl evaluate'.")] = None,
+) -> None:
+    """Write report.html into the run: one self-contained page."""
+    cases = None if cohort is None else mstl.Cohort.from_csv(cohort)
+    path = mstl.write_report(run, predictions=predictions, cohort=cases, scores=scores)
+    console.print(f"Wrote {path}.", soft_wrap=True)
+
+
+def _cases(inputs: list[str]):
+    """A prepared folder, a cohort.csv, or one case of modality=path pairs."""
+    if all("=" in text for text in inputs):
+        images = {modality: Path(path) for modality, path in map(_pair, inputs)}
+        name = next(iter(images.values())).name.split(".")[0]
+        return mstl.Cohort([mstl.Case(subject=name, images=images)])
+    if len(inputs) > 1:
+        raise InputError(f"{len(inputs)} inputs were given; expected one cohort.csv, one prepared folder, or pairs.")
+    path = Path(inputs[0])
+    return mstl.PreparedCohort.open(path) if path.is_dir() else mstl.Cohort.from_csv(path)
+
+
+def _print_scores(scores) -> None:
+    """A row a case, the columns that people read first, and the mean."""
+    from rich.table import Table
+
+    columns = ("dice", "hausdorff95_mm", "lesion_f1", "reference_ml", "prediction_ml")
+    table = Table("case", *columns)
+    for row in scores.to_dict("records"):
+        table.add_row(str(row["case"]), *(f"{row[column]:.3g}" for column in columns))
+    console.print(table)
+    with_lesions = scores[scores["empty_reference"] == 0]
+    console.print(f"Mean Dice {with_lesions['dice'].mean():.3f} over {len(with_lesions)} cases with lesions.")
+
+
+@contextmanager
+def _progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar with an estimate of what remains; call what it yields once a case."""
+    from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+
+    with Progress(SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda name: bar.advance(task)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not (separator and key and value):
+        raise InputError(f"'{text}' is not of the form name=value.")
+    return key, value
+
+
+def _numbers(text: str, kind: type, option: str) -> tuple | None:
+    try:
+        return tuple(kind(part) for part in _split(text)) or None
+    except ValueError:
+        raise InputError(f"{option} is '{text}'; one number or three separated by commas are expected.") from None
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,50 @@
+"""From an experiment to its run: open the data, split it, build the model, train."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mstl._keras import keras
+from mstl.config import Experiment
+from mstl.data.prepared import PreparedCohort
+from mstl.errors import InputError
+from mstl.models import build_model
+from mstl.training.fit import fit
+from mstl.training.run import Run
+
+
+def train_experiment(
+    experiment: Experiment,
+    *,
+    out: str | Path,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Run:
+    """Train what `experiment` describes into the folder `out`; see `mstl.fit` for `resume` and what is raised."""
+    prepared = PreparedCohort.open(experiment.prepared)
+    train, validation, test = split_sides(prepared, experiment)
+    channels = len(prepared.preparation["modalities"]) * (1 + 2 * experiment.context)
+    model = build_model(
+        experiment.model,
+        seed=experiment.seed,
+        channels=channels,
+        stem=experiment.stem,
+        encoder_weights=None if experiment.init == "random" else experiment.init,
+    )
+    return fit(
+        model, train, validation, test=test, out=out, resume=resume, callbacks=callbacks, **experiment.training()
+    )
+
+
+def split_sides(prepared: PreparedCohort, experiment: Experiment) -> tuple[PreparedCohort | None, ...]:
+    """Training, validation and test cases; None for a side that is wanted empty.
+
+    Raises `InputError` where a subject is unknown or there are fewer subjects than sides.
+    """
+    if experiment.train_subjects:
+        sides = (experiment.train_subjects, experiment.validation_subjects, experiment.test_subjects)
+        return tuple(prepared.select(side) if side else None for side in sides)
+    if len(experiment.ratios) != 3:
+        raise InputError(f"ratios has {len(experiment.ratios)} numbers; 3 are expected: training, validation, test.")
+    sides = prepared.split(ratios=experiment.ratios, seed=experiment.seed)
+    return tuple(side if len(side) else None for side in sides)

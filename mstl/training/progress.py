@@ -1,0 +1,41 @@
+"""A progress bar for trainings: epoch, step, loss, Dice, and an estimate of what remains."""
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mstl._keras import keras
+
+
+class TrainingProgress(keras.callbacks.Callback):
+    """Show one bar over all epochs, in a terminal or a notebook, to `console` (None: rich's own)."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        super().__init__()
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TimeRemainingColumn(), TextColumn("{task.fields[seen]}"), console=console,
+        )  # fmt: skip
+        self._task, self._validation = None, ""
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Move the bar to the epoch; the first one, of a resumed training too, starts it."""
+        steps, epochs = self.params["steps"], self.params["epochs"]
+        if self._task is None:
+            self._bar.start()
+            self._task = self._bar.add_task("", total=steps * epochs, completed=steps * epoch, seen="")
+        self._bar.update(self._task, description=f"epoch {epoch + 1}/{epochs}", completed=steps * epoch)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Advance by one step."""
+        seen = f"loss {logs['loss']:.3f}{self._validation}"
+        self._bar.update(self._task, advance=1, seen=seen)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Show the epoch's validation Dice from now on."""
+        if "val_dice" in (logs or {}):
+            self._validation = f", validation Dice {logs['val_dice']:.3f}"
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Leave the bar as it stands."""
+        self._bar.stop()
