@@ -1,0 +1,70 @@
+"""Cases to show: scan, reference and prediction of a case, turned to axial radiological axes."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mstl.data.cohort import Case
+from mstl.data.grid import Grid, oriented, resample
+from mstl.data.volume import Volume, read_grid, read_volume
+from mstl.errors import InputError
+
+PREDICTION, PROBABILITY = "_prediction.nii.gz", "_probability.nii.gz"
+
+
+@dataclass(frozen=True, eq=False)
+class ShownCase:
+    """Arrays `(D, H, W)` on `grid`: D from inferior to superior, H anterior to posterior, W right to left."""
+
+    name: str
+    modality: str
+    image: np.ndarray
+    reference: np.ndarray | None
+    prediction: np.ndarray
+    probability: np.ndarray | None
+    grid: Grid
+
+
+def predicted_names(folder: str | Path) -> list[str]:
+    """Names of the cases that a predictions folder holds; raises `InputError` where there is none."""
+    folder = Path(folder)
+    names = sorted(path.name[: -len(PREDICTION)] for path in folder.glob(f"*{PREDICTION}"))
+    if not names:
+        raise InputError(f"{folder} holds no file *{PREDICTION}. Give the folder that 'mstl predict' wrote.")
+    return names
+
+
+def read_case(case: Case, predictions: str | Path) -> ShownCase:
+    """Read what there is of a case for display, on the grid of its prediction.
+
+    Raises `InputError` where no scan of the case lies on that grid: it is a prediction of something else.
+    """
+    prediction = read_volume(Path(predictions) / f"{case.name}{PREDICTION}", allow_constant=True)
+    if all(read_grid(path).difference(prediction.grid) for path in case.images.values()):
+        raise InputError(
+            f"{prediction.path} lies on the grid of no scan of case {case.name}. "
+            "Give the cohort and the predictions that belong together, or predict again."
+        )
+    grid = oriented(prediction.grid, axes="SPL")
+    modality, path = next(iter(case.images.items()))
+    soft = Path(predictions) / f"{case.name}{PROBABILITY}"
+    mask = None if case.mask is None else read_volume(case.mask, allow_constant=True)
+    return ShownCase(
+        name=case.name,
+        modality=modality,
+        image=_turned(read_volume(path), grid),
+        reference=None if mask is None else _turned_mask(mask, grid),
+        prediction=_turned_mask(prediction, grid),
+        probability=_turned(read_volume(soft, allow_constant=True), grid) if soft.exists() else None,
+        grid=grid,
+    )
+
+
+def _turned(volume: Volume, grid: Grid) -> np.ndarray:
+    return resample(np.asarray(volume.data, dtype=np.float32), volume.grid, grid)
+
+
+def _turned_mask(volume: Volume, grid: Grid) -> np.ndarray:
+    return resample((volume.data >= 0.5).astype(np.uint8), volume.grid, grid, nearest=True) > 0

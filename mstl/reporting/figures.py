@@ -1,0 +1,276 @@
+"""Figures of a report: learning curves, overlay sheets, volume agreement.
+
+Every function returns a `matplotlib.figure.Figure` made without pyplot: no global state, no window, no
+backend. Colours are those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color), told apart with any
+colour vision; line styles differ as well, for readers of a print in grey.
+"""
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.scale import SymmetricalLogScale
+from matplotlib.ticker import NullFormatter
+from PIL import Image
+
+from mstl.data.prepared import PreparedCase
+from mstl.reporting.slices import bounding_box, foreground, pick_slices, shaded, slice_heights
+
+ORANGE, SKY, BLUE, VERMILION = "#E69F00", "#56B4E9", "#0072B2", "#D55E00"
+REFERENCE = {"colors": ORANGE, "linestyles": ["solid"], "linewidths": 1.2}
+PREDICTION = {"colors": SKY, "linestyles": [(0, (1.7, 0.9))], "linewidths": 1.2}
+TRAINING = {"label": "training", "color": BLUE, "ls": (0, (4, 1.5)), "lw": 1.4}
+VALIDATION = {"label": "validation", "color": VERMILION, "ls": "-", "lw": 1.9}
+INK = "#31363f"  # becomes the text colour of the page, light or dark, in `to_svg`
+NIGHT = "#0b0d10"
+PANEL_INCHES = 2.5
+HEADER_INCHES = 0.5
+
+
+def learning_curves(history: pd.DataFrame) -> Figure:
+    """Loss, Dice and learning rate over the epochs; the epoch of the best validation Dice is marked.
+
+    `history` has the columns epoch, loss, dice, learning_rate and, with validation, val_loss and val_dice;
+    absent columns are left out.
+    """
+    figure = Figure(figsize=(11, 3.0), layout="constrained")
+    panels = figure.subplots(1, 3)
+    for axes, name, label in zip(panels, ("loss", "dice", "learning_rate"), ("Loss", "Dice", "Learning rate"),
+                                 strict=True):
+        _tidy(axes, title=label)
+        axes.set_xlabel("Epoch", color=INK)
+        for column, style in ((name, TRAINING), (f"val_{name}", VALIDATION)):
+            if column in history:
+                marker = "o" if len(history) < 3 else None
+                axes.plot(history["epoch"], history[column], marker=marker, ms=4, **style)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    panels[1].set_ylim(0, 1)
+    _rate_axis(panels[2], history.get("learning_rate", pd.Series(dtype=float)))
+    panels[0].legend(loc="upper right", frameon=False, labelcolor=INK, fontsize=9)
+    _mark_best(panels, history)
+    return figure
+
+
+def _rate_axis(axes: Axes, rates: pd.Series) -> None:
+    """Log axis where the rate falls to a third or less; a schedule of few steps has its values as ticks."""
+    values = sorted(set(rates.dropna()))
+    if values and values[0] > 0 and values[-1] > 3 * values[0]:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    if 0 < len(values) <= 5:
+        axes.set_yticks(values, labels=[f"{value:.2g}".replace("e-0", "e-") for value in values])
+
+
+def best_epoch(history: pd.DataFrame) -> tuple[int, float] | None:
+    """Epoch of the highest validation Dice and that Dice; None where no epoch was validated."""
+    if "val_dice" not in history or not history["val_dice"].notna().any():
+        return None
+    row = history.loc[history["val_dice"].idxmax()]
+    return int(row["epoch"]), float(row["val_dice"])
+
+
+def _mark_best(panels: Sequence[Axes], history: pd.DataFrame) -> None:
+    best = best_epoch(history)
+    if best is None:
+        return
+    epoch, dice = best
+    for axes in panels:
+        axes.axvline(epoch, color=INK, lw=0.9, ls=":", zorder=0)
+    panels[1].plot(epoch, dice, "o", color=VERMILION, ms=6, zorder=5)
+    late = epoch > (history["epoch"].min() + history["epoch"].max()) / 2
+    panels[1].annotate(
+        f"best {dice:.3f}, epoch {epoch}", (epoch, dice), xytext=(-8 if late else 8, 9),
+        textcoords="offset points", ha="right" if late else "left", fontsize=9, color=INK,
+    )
+
+
+def overlay_sheet(
+    image: np.ndarray,
+    reference: np.ndarray | None,
+    prediction: np.ndarray | None,
+    *,
+    spacing: Sequence[float],
+    title: str,
+    slices: int = 5,
+    positions: Sequence[float] | None = None,
+) -> Figure:
+    """Axial slices of a case, plain above and with the outlines of reference and prediction below.
+
+    `image`, `reference` and `prediction` are `(D, H, W)`: D from inferior to superior, H from anterior to
+    posterior, W from right to left, so that every panel is the radiological view. `spacing` is in mm along
+    D, H, W; `slices` how many are picked (those with most lesion, spread over the lesions' range);
+    `positions` `(D,)` the mm written on each slice, by default the distance from the lowest one.
+    """
+    masks = {"reference": reference, "prediction": prediction}
+    masks = {name: np.asarray(mask) > 0 for name, mask in masks.items() if mask is not None}
+    picked = pick_slices(image, list(masks.values()), count=slices)
+    styles = {"reference": REFERENCE, "prediction": PREDICTION}
+    outlines = [(mask[picked], styles[name]) for name, mask in masks.items()]
+    ml = float(np.prod(spacing)) / 1000
+    legend = {f"{name} {mask.sum() * ml:.2f} ml": styles[name] for name, mask in masks.items()}
+    rows = [("", image[picked], []), ("", image[picked], outlines)] if masks else [("", image[picked], [])]
+    heights = np.arange(len(image)) * spacing[0] if positions is None else np.asarray(positions)
+    return _sheet(rows, heights=heights[picked], spacing=spacing, title=title, legend=legend)
+
+
+def qc_sheet(case: PreparedCase, *, slices: int = 5) -> Figure:
+    """Every modality of a prepared case in its own row, the mask outlined: is all in place and aligned?"""
+    image, mask = case.image, case.mask
+    masks = [] if mask is None else [np.asarray(mask) > 0]
+    picked = pick_slices(image[..., 0], masks, count=slices)
+    outlines = [(mask[picked], REFERENCE) for mask in masks]
+    rows = [(name, image[picked, ..., channel], outlines) for channel, name in enumerate(case.modalities)]
+    legend = {f"mask {case.lesion_ml:.2f} ml": REFERENCE} if masks else {}
+    heights = slice_heights(case.grid)[picked]
+    return _sheet(rows, heights=heights, spacing=case.spacing, title=case.name, legend=legend)
+
+
+def _sheet(rows: Sequence[tuple], *, heights, spacing, title: str, legend: Mapping[str, dict]) -> Figure:
+    """Panels of `rows`, each (name, slices `(N, H, W)`, outlines as (masks `(N, H, W)`, style))."""
+    top, bottom, left, right = bounding_box(foreground(rows[0][1]).any(axis=0), margin=4)
+    shape = (bottom - top) * spacing[1], (right - left) * spacing[2]
+    width = PANEL_INCHES * len(heights)
+    body = PANEL_INCHES * shape[0] / shape[1] * len(rows)
+    figure = Figure(figsize=(width, body + HEADER_INCHES), facecolor=NIGHT)
+    grid = figure.subplots(len(rows), len(heights), squeeze=False)
+    figure.subplots_adjust(0, 0, 1, body / (body + HEADER_INCHES), 0.01, 0.01)
+    for line, (name, sections, outlines) in zip(grid, rows, strict=True):
+        grey = shaded(sections)
+        for index, axes in enumerate(line):
+            axes.set_axis_off()
+            axes.imshow(grey[index], cmap="gray", vmin=0, vmax=1, origin="upper",
+                        aspect=spacing[1] / spacing[2], interpolation="bilinear")
+            for masks, style in outlines:
+                if masks[index].any():
+                    axes.contour(masks[index].astype(np.float32), levels=[0.5], **style)
+            axes.set(xlim=(left - 0.5, right - 0.5), ylim=(bottom - 0.5, top - 0.5))
+            _write_corners(axes, ("R", "L", f"z {heights[index]:+.0f} mm", name if index == 0 else ""))
+    _head(figure, title, legend)
+    return figure
+
+
+def _write_corners(axes: Axes, texts: Sequence[str]) -> None:
+    """Write top left, top right, bottom left, bottom right: where a head leaves room."""
+    for index, text in enumerate(texts):
+        row, column = divmod(index, 2)
+        axes.text(0.97 if column else 0.03, 0.03 if row else 0.97, text, transform=axes.transAxes,
+                  ha="right" if column else "left", va="bottom" if row else "top",
+                  color="#d7dbe0", fontsize=8.5)
+
+
+def _head(figure: Figure, title: str, legend: Mapping[str, dict]) -> None:
+    width, height = figure.get_size_inches()
+    middle = 1 - HEADER_INCHES / 2 / height
+    figure.text(0.1 / width, middle, _plain(title), color="white", fontsize=11, weight="bold", va="center")
+    lines = [Line2D([], [], color=look["colors"], ls=look["linestyles"][0], lw=2) for look in legend.values()]
+    if lines:
+        figure.legend(lines, list(legend), loc="center right", bbox_to_anchor=(1, middle), ncols=len(lines),
+                      frameon=False, labelcolor="white", fontsize=10, handlelength=2.6)
+
+
+def volume_agreement(scores: pd.DataFrame) -> Figure:
+    """Lesion volume of prediction against reference (ml, symmetric log axes), and their difference.
+
+    `scores` has the columns case, reference_ml and prediction_ml. From three cases on, the mean difference
+    and the limits of agreement (mean +- 1.96 standard deviations; Bland and Altman 1986,
+    doi 10.1016/S0140-6736(86)90837-8) are drawn.
+    """
+    truth, found = scores["reference_ml"].to_numpy(float), scores["prediction_ml"].to_numpy(float)
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.35))
+    limit = 10.0 ** max(np.ceil(np.log10(max(truth.max(), found.max(), 0.1) * 1.05)), 0)
+    _log_axis(left, "x", limit)
+    _log_axis(left, "y", limit)
+    left.plot([0, limit], [0, limit], color=INK, lw=1, ls="--")
+    left.scatter(truth, found, s=46, color=BLUE, alpha=0.85, linewidths=0)
+    left.set(xlim=(-0.03, limit), ylim=(-0.03, limit), aspect="equal")
+    _tidy(left, title="Lesion volume, ml")
+    _name_axes(left, "Reference", "Prediction")
+
+    difference, mean = found - truth, (found + truth) / 2
+    _log_axis(right, "x", limit)
+    right.axhline(0, color=INK, lw=1, ls="--")
+    right.scatter(mean, difference, s=46, color=BLUE, alpha=0.85, linewidths=0)
+    right.set_xlim(-0.03, limit)
+    if len(difference) >= 3:
+        _limits_of_agreement(right, difference)
+    _tidy(right, title="Prediction minus reference, ml")
+    _name_axes(right, "Mean of both", "Difference")
+    if len(scores) <= 8:
+        for name, *point in zip(scores["case"], truth, found, mean, difference, strict=True):
+            _name_point(left, name, point[:2])
+            _name_point(right, name, point[2:])
+    return figure
+
+
+def _log_axis(axes: Axes, name: str, limit: float) -> None:
+    """Symmetric log scale of axis x or y from 0 to the decade `limit`, with plain numbers."""
+    ticks = [0, *10.0 ** np.arange(-1, np.log10(limit) + 0.5)]
+    axes.set(**{f"{name}scale": SymmetricalLogScale(None, linthresh=0.1, linscale=0.4)})
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[name]
+    axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
+
+
+def _limits_of_agreement(axes: Axes, difference: np.ndarray) -> None:
+    bias, spread = difference.mean(), 1.96 * difference.std(ddof=1)
+    axes.axhspan(bias - spread, bias + spread, color=ORANGE, alpha=0.14, lw=0)
+    axes.axhline(bias, color=ORANGE, lw=1.6)
+    axes.set_title(f"mean {bias:+.2g}, limits of agreement {bias - spread:+.2g} to {bias + spread:+.2g}",
+                   loc="right", fontsize=9, color=INK)
+
+
+def _name_point(axes: Axes, name: str, point: Sequence[float]) -> None:
+    axes.annotate(_plain(str(name)), point, xytext=(7, -3), textcoords="offset points", fontsize=8.5,
+                  color=INK)
+
+
+def _name_axes(axes: Axes, x: str, y: str) -> None:
+    axes.set_xlabel(x, color=INK)
+    axes.set_ylabel(y, color=INK)
+
+
+def _tidy(axes: Axes, *, title: str) -> None:
+    axes.set_title(title, loc="left", fontsize=11, color=INK, weight="bold")
+    axes.patch.set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#8b919b")
+    axes.tick_params(colors=INK, labelsize=9, length=3)
+    axes.grid(True, color="#8b919b", alpha=0.22, lw=0.7)
+
+
+def _plain(text: str) -> str:
+    """Text that matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")
+
+
+def to_svg(figure: Figure) -> str:
+    """The figure as an `<svg>` element for a page: real text in the page's font and colour, no metadata."""
+    stream = io.StringIO()
+    salt = str(sum(len(axes.get_title("left")) for axes in figure.axes))
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": f"mstl-{salt}"}):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    text = stream.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg"):], flags=re.DOTALL)
+    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    text = re.sub(r"(font: [^;\"']*?px) [^;\"]+", r"\1 system-ui, sans-serif", text)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text))
+    return text.replace(INK, "currentColor")
+
+
+def to_png_uri(figure: Figure, *, dpi: int = 120) -> str:
+    """The figure as a `data:` URI of a PNG with a palette of 256 colours (a third of the size)."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, facecolor=figure.get_facecolor())
+    picture = Image.open(stream).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small = io.BytesIO()
+    picture.save(small, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode("ascii")

@@ -1,0 +1,287 @@
+"""The report of a run: one HTML file that holds everything it shows and asks nothing of the network."""
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import pandas as pd
+import yaml
+from markupsafe import Markup
+
+from mstl.data.cohort import Cohort
+from mstl.errors import InputError
+from mstl.files import read_json, write_text
+from mstl.reporting.cases import ShownCase, predicted_names, read_case
+from mstl.reporting.figures import (
+    best_epoch,
+    learning_curves,
+    overlay_sheet,
+    to_png_uri,
+    to_svg,
+    volume_agreement,
+)
+from mstl.reporting.slices import slice_heights
+from mstl.reporting.viewer import probability_viewer
+
+COLUMNS = {  # column of scores.csv: (heading, explanation, digits)
+    "dice": ("Dice", "Overlap: twice the common volume over the sum of both; 1 is perfect", 3),
+    "iou": ("IoU", "Common volume over united volume", 3),
+    "hausdorff95_mm": ("HD95 mm", "95th percentile of the distances between both surfaces", 1),
+    "lesion_f1": ("Lesion F1", "Agreement counted in lesions instead of voxels", 3),
+    "reference_ml": ("Reference ml", "Lesion volume of the reference mask", 2),
+    "prediction_ml": ("Prediction ml", "Lesion volume of the prediction", 2),
+    "sensitivity": ("Sensitivity", "Part of the lesion volume that was found", 3),
+    "precision": ("Precision", "Part of the predicted volume that is lesion", 3),
+}
+NEEDED = ("case", "dice", "reference_ml", "prediction_ml")
+
+
+def write_report(
+    run: str | Path,
+    *,
+    predictions: str | Path | None = None,
+    cohort: Cohort | None = None,
+    scores: str | Path | pd.DataFrame | None = None,
+    out: str | Path | None = None,
+    sheets: int = 20,
+) -> Path:
+    """Write the report of a run folder as one self-contained HTML file; returns its path.
+
+    `predictions` is a folder of `mstl predict`, `cohort` has the scans and masks of its cases, `scores` is
+    what `mstl evaluate` wrote (or a frame with its columns); a section whose data are absent says how to add
+    it. `out` is `run/report.html` by default; `sheets` is how many overlay sheets are drawn at most, lowest
+    Dice first. Raises `InputError` where the run has no history.csv or experiment.yaml, or something given is
+    wrong.
+    """
+    run = Path(run)
+    history, experiment = _read_history(run), _read_experiment(run)
+    table, conventions = _read_scores(scores)
+    shown, left_out = _select_cases(predictions, cohort, table, sheets)
+    context = {
+        "run": run.resolve().name,
+        "folder": str(run),
+        "hints": _hints(run, predictions, scores),
+        "answer": _answer(table, history, _threshold(run, predictions)),
+        "experiment": _experiment_section(run, experiment),
+        "curves": Markup(to_svg(learning_curves(history))),
+        "scores": _scores_section(table, conventions, [case.name for case in shown]),
+        "volumes": None if table is None else Markup(to_svg(volume_agreement(table))),
+        "left_out": left_out,
+        "environment": _environment_section(run, predictions),
+        **_pictures(shown, predictions, table),
+    }
+    out = run / "report.html" if out is None else Path(out)
+    write_text(out, _template().render(context))
+    return out
+
+
+def _template() -> jinja2.Template:
+    loader = jinja2.PackageLoader("mstl.reporting", "templates")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("report.html.j2")
+
+
+def _read_history(run: Path) -> pd.DataFrame:
+    history, _ = _read_csv(run / "history.csv", "Train first: 'mstl train' writes it into the run folder.")
+    missing = {"epoch", "loss", "dice"} - set(history.columns)
+    if missing or history.empty:
+        lack = f"no column {', '.join(sorted(missing))}" if missing else "no epoch"
+        raise InputError(f"{run / 'history.csv'} has {lack}. Give a run that finished an epoch.")
+    return history
+
+
+def _read_experiment(run: Path) -> dict:
+    path = run / "experiment.yaml"
+    try:
+        experiment = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist. Give the folder that 'mstl train' wrote.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be read as YAML ({_one_line(error)}). Restore it.") from error
+    if not isinstance(experiment, dict):
+        raise InputError(f"{path} holds no parameters (key: value). Restore it.")
+    return experiment
+
+
+def _read_scores(scores: str | Path | pd.DataFrame | None) -> tuple[pd.DataFrame | None, str]:
+    """Scores, lowest Dice first and cases with an empty reference last; and the header's conventions."""
+    if scores is None:
+        return None, ""
+    conventions, name = "", "Scores"
+    if not isinstance(scores, pd.DataFrame):
+        name = str(scores)
+        scores, conventions = _read_csv(Path(scores), "Write it with 'mstl evaluate'.")
+    missing = [column for column in NEEDED if column not in scores]
+    if missing or scores.empty:
+        lack = f"no column {', '.join(missing)}" if missing else "no case"
+        raise InputError(f"{name} has {lack}. Write it with 'mstl evaluate'.")
+    empty = scores["empty_reference"] if "empty_reference" in scores else scores["reference_ml"] == 0
+    scores = scores.assign(case=scores["case"].astype(str), empty_reference=empty.astype(bool))
+    return scores.sort_values(["empty_reference", "dice"], ignore_index=True), conventions
+
+
+def _read_csv(path: Path, remedy: str) -> tuple[pd.DataFrame, str]:
+    """A CSV, and the text of the lines above its header that start with #."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        notes = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
+        table = pd.read_csv(path, skiprows=len(notes), dtype={"case": str})
+        return table, " ".join(note.lstrip("# ") for note in notes)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist. {remedy}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as CSV ({_one_line(error)}). {remedy}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _select_cases(predictions, cohort: Cohort | None, table: pd.DataFrame | None, sheets: int):
+    """Cases of the cohort to show, lowest Dice first, and a sentence on those that are not shown."""
+    if predictions is None or cohort is None:
+        return [], ""
+    names, known = predicted_names(predictions), {case.name: case for case in cohort}
+    found = [name for name in names if name in known]
+    if not found:
+        raise InputError(
+            f"{predictions} holds predictions of {names[0]} (and {len(names) - 1} more), none of which is in "
+            "the cohort. Give the cohort that was predicted."
+        )
+    rank = {} if table is None else {name: index for index, name in enumerate(table["case"])}
+    found.sort(key=lambda name: (rank.get(name, len(rank)), name))
+    sentences = []
+    if len(found) > sheets:
+        sentences.append(f"Drawn: {sheets} of {len(found)} cases, lowest Dice first.")
+    if len(found) < len(names):
+        sentences.append("Not in the cohort: " + ", ".join(name for name in names if name not in known) + ".")
+    return [known[name] for name in found[:sheets]], " ".join(sentences)
+
+
+def _pictures(cases: Sequence, predictions: str | Path | None, table: pd.DataFrame | None) -> dict:
+    """Overlay sheet of every case, one in memory at a time; viewer of the first that has a probability."""
+    dice = {} if table is None else dict(zip(table["case"], table["dice"], strict=True))
+    overlays, viewer = [], None
+    for number, case in enumerate(cases, start=1):
+        shown = read_case(case, predictions)
+        value = dice.get(shown.name, np.nan)
+        overlays.append({"id": f"case-{number}", "name": shown.name, "modality": shown.modality,
+                         "picture": _sheet_uri(shown, value), "alt": _describe(shown, value)})
+        if viewer is None and shown.probability is not None:
+            viewer = {"name": shown.name, "modality": shown.modality,
+                      "page": probability_viewer(shown.image, shown.probability, grid=shown.grid)}
+    return {"overlays": overlays, "viewer": viewer}
+
+
+def _sheet_uri(shown: ShownCase, dice: float) -> str:
+    title = f"{shown.name}   Dice {dice:.3f}" if np.isfinite(dice) else shown.name
+    return to_png_uri(overlay_sheet(
+        shown.image, shown.reference, shown.prediction,
+        spacing=shown.grid.spacing, title=title, positions=slice_heights(shown.grid),
+    ))
+
+
+def _describe(shown: ShownCase, dice: float) -> str:
+    score = f", Dice {dice:.3f}" if np.isfinite(dice) else ""
+    return f"Axial {shown.modality} slices of {shown.name} with outlines of reference and prediction{score}"
+
+
+def _threshold(run: Path, predictions: str | Path | None) -> dict | None:
+    """The threshold that the predictions were cut at, else that of the run."""
+    for path in [*_sidecars(predictions)[:1], run / "threshold.json"]:
+        value = read_json(path).get("threshold") if path.exists() else None
+        if value is not None:
+            return {"value": float(value), "chosen": (run / "threshold.json").exists()}
+    return None
+
+
+def _sidecars(predictions: str | Path | None) -> list[Path]:
+    if predictions is None:
+        return []
+    paths = [Path(predictions) / f"{name}.json" for name in predicted_names(predictions)]
+    return [path for path in paths if path.exists()]
+
+
+def _answer(table: pd.DataFrame | None, history: pd.DataFrame, threshold: dict | None) -> dict:
+    """What the head of the page says: scores of the cases with lesions, validation, threshold."""
+    answer = {"threshold": threshold, "best": best_epoch(history), "epochs": int(history["epoch"].max())}
+    if table is None:
+        return answer
+    full = table[~table["empty_reference"]]
+    answer |= {"cases": len(full), "empty": len(table) - len(full), "dots": _rows(full)}
+    if full["dice"].notna().any():
+        low, median, high = (float(value) for value in full["dice"].quantile([0, 0.5, 1]))
+        answer |= {"median": median, "low": low, "high": high}
+    for column in ("hausdorff95_mm", "lesion_f1"):
+        if column in full and full[column].notna().any():
+            answer[column] = float(full[column].median())
+    return answer
+
+
+def _scores_section(table: pd.DataFrame | None, conventions: str, shown: Sequence[str]) -> dict | None:
+    if table is None:
+        return None
+    columns = {name: about for name, about in COLUMNS.items() if name in table}
+    medians = table.loc[~table["empty_reference"], list(columns)].median()
+    links = {name: f"case-{number}" for number, name in enumerate(shown, start=1)}
+    return {"columns": columns, "rows": _rows(table), "links": links, "conventions": conventions,
+            "medians": medians.to_dict(), "empty": int(table["empty_reference"].sum())}
+
+
+def _rows(table: pd.DataFrame) -> list[dict]:
+    """Rows as dictionaries; what is not finite becomes None, which the page shows as a dash."""
+    finite = table.replace([np.inf, -np.inf], np.nan).astype(object)
+    return finite.where(finite.notna(), None).to_dict("records")
+
+
+def _experiment_section(run: Path, experiment: dict) -> list[dict]:
+    groups = [{"title": "Training", "items": flatten(experiment)}]
+    if (run / "preparation.json").exists():
+        groups.append({"title": "Preparation", "items": flatten(read_json(run / "preparation.json"))})
+    return groups
+
+
+def _environment_section(run: Path, predictions: str | Path | None) -> list[dict]:
+    groups = []
+    if (run / "environment.json").exists():
+        groups.append({"title": "Training", "items": flatten(read_json(run / "environment.json"))})
+    for path in _sidecars(predictions)[:1]:
+        groups.append({"title": f"Prediction ({path.stem})", "items": flatten(read_json(path))})
+    return groups
+
+
+def _hints(run: Path, predictions: str | Path | None, scores: object) -> dict[str, str]:
+    """For each section that may lack its data, the commands that add it."""
+    name, folder = shlex.quote(str(run)), shlex.quote(str(predictions or "predictions"))
+    table = shlex.quote(str(scores)) if isinstance(scores, (str, Path)) else "scores.csv"
+    predict = "" if predictions else f"mstl predict {name} cohort.csv --out {folder} && "
+    report = f"mstl report {name} --predictions {folder} --cohort cohort.csv"
+    return {
+        "scores": f"{predict}mstl evaluate {folder} cohort.csv --out {table} && {report} --scores {table}",
+        "overlays": f"{predict}{report}" + (f" --scores {table}" if scores is not None else ""),
+    }
+
+
+def flatten(values: Mapping, *, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested parameters as (dotted key, text) rows, in their order."""
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            rows += flatten(value, prefix=f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", _as_text(value)))
+    return rows
+
+
+def _as_text(value: object) -> str:
+    if value is None or value == {} or value == []:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_as_text(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,66 @@
+"""A tiny run: two subjects, their predictions and scores, as the commands leave them on disk."""
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mstl.data.cohort import Case, Cohort
+from mstl.data.volume import write_volume
+from mstl.files import write_json, write_text
+
+SHAPE = (24, 28, 12)
+AFFINE = np.array([[-2.0, 0, 0, 23], [0, 2, 0, -30], [0, 0, 4, -20], [0, 0, 0, 1.0]])  # stored L, A, S
+
+
+def head(shape=SHAPE) -> np.ndarray:
+    """A bright ball on black, float32."""
+    axes = [np.linspace(-1.3, 1.3, side) for side in shape]
+    radius = np.sqrt(sum(axis**2 for axis in np.meshgrid(*axes, indexing="ij")))
+    return np.where(radius < 1, 100 + 20 * radius, 0).astype(np.float32)
+
+
+def lesion_right(shape=SHAPE) -> np.ndarray:
+    """A lesion on the patient's right: world x > 0, which is a low index i on `AFFINE`."""
+    mask = np.zeros(shape, np.uint8)
+    mask[5:9, 12:16, 4:7] = 1
+    return mask
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> SimpleNamespace:
+    root = tmp_path_factory.mktemp("tiny")
+    cases = []
+    for name, shift in (("anna", 1), ("ben", 2)):
+        mask, flair = lesion_right(), head()
+        flair[mask > 0] = 200
+        prediction = np.roll(mask, shift, axis=1)
+        write_volume(root / f"{name}_flair.nii.gz", flair, AFFINE)
+        write_volume(root / f"{name}_mask.nii.gz", mask, AFFINE)
+        out = root / "predictions"
+        write_volume(out / f"{name}_prediction.nii.gz", prediction, AFFINE)
+        write_volume(out / f"{name}_probability.nii.gz", prediction * np.float32(0.9), AFFINE)
+        write_json(out / f"{name}.json", {"space": "native", "threshold": 0.4})
+        images = {"flair": root / f"{name}_flair.nii.gz"}
+        cases.append(Case(name, images=images, mask=root / f"{name}_mask.nii.gz"))
+    scores = pd.DataFrame({
+        "case": ["anna", "ben", "eve"], "dice": [0.75, 0.5, 0.0], "iou": [0.6, 1 / 3, 0.0],
+        "hausdorff95_mm": [2.0, 4.0, np.inf], "lesion_f1": [1.0, 1.0, 0.0], "reference_ml": [0.77, 0.77, 0.0],
+        "prediction_ml": [0.77, 0.77, 0.1], "empty_reference": [0, 0, 1],
+    })
+    write_text(root / "scores.csv", "# Empty references are counted apart.\n" + scores.to_csv(index=False))
+    run = make_run(root / "run <b>")
+    return SimpleNamespace(
+        run=run, predictions=root / "predictions", cohort=Cohort(cases), scores=root / "scores.csv"
+    )
+
+
+def make_run(folder):
+    """The two files that every run has."""
+    epochs = np.arange(1, 5)
+    history = pd.DataFrame({"epoch": epochs, "learning_rate": [1e-3, 1e-3, 1e-4, 1e-4], "loss": 1 / epochs,
+                            "dice": epochs / 8, "val_loss": 1.1 / epochs, "val_dice": [0.1, 0.3, 0.25, 0.2]})
+    write_text(folder / "history.csv", history.to_csv(index=False))
+    write_text(folder / "experiment.yaml", yaml.safe_dump({"loss": "bce_dice", "ratios": [0.6, 0.2, 0.2]}))
+    return folder

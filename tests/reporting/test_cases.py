@@ -1,0 +1,50 @@
+"""Cases as the report shows them: which side is where."""
+import numpy as np
+import pytest
+
+from mstl.data.cohort import Case
+from mstl.data.volume import write_volume
+from mstl.errors import InputError
+from mstl.reporting.cases import predicted_names, read_case
+
+TURN = np.array([[0.0, np.cos(0.1), np.sin(0.1)], [0.0, np.sin(0.1), -np.cos(0.1)], [1.0, 0.0, 0.0]])
+OBLIQUE = np.block([[TURN * (2, 2, 3), np.array([[-25.0], [18], [-22]])], [np.zeros(3), np.ones(1)]])
+
+
+def test_a_lesion_on_the_right_appears_on_the_left_of_the_picture(tiny):
+    shown = read_case(tiny.cohort[0], tiny.predictions)
+    columns = np.flatnonzero(shown.reference.any(axis=(0, 1)))
+    assert columns.max() < shown.reference.shape[2] / 2
+    d, h, w = np.argwhere(shown.reference).mean(axis=0)
+    assert (shown.grid.affine @ [d, h, w, 1])[0] > 0
+    assert shown.grid.spacing == pytest.approx((4, 2, 2))
+    np.testing.assert_array_equal(shown.image[shown.reference], 200)
+
+
+def test_every_stored_orientation_is_turned_to_the_same_view(tmp_path):
+    image = np.zeros((20, 24, 12), np.float32)
+    image[2:, 2:-2, 2:-2] = 1
+    right, front, top = image.copy(), image.copy(), image.copy()
+    right[:, -5:], front[:, :, :3], top[-4:] = 9, 9, 9  # OBLIQUE runs S, R, P
+    for name, data in (("right", right), ("front", front), ("top", top)):
+        write_volume(tmp_path / f"{name}.nii", data, OBLIQUE)
+        write_volume(tmp_path / f"{name}_prediction.nii.gz", (data == 9).astype(np.uint8), OBLIQUE)
+    shown = [read_case(Case(name, images={"flair": tmp_path / f"{name}.nii"}), tmp_path)
+             for name in ("right", "front", "top")]
+    middle = [np.argwhere(case.prediction).mean(axis=0) / case.prediction.shape for case in shown]
+    assert middle[0][2] < 0.3  # W from right
+    assert middle[1][1] < 0.3  # H from anterior
+    assert middle[2][0] > 0.7  # D to superior
+    assert shown[0].reference is None
+    assert shown[0].probability is None
+
+
+def test_a_prediction_on_a_foreign_grid_is_refused(tiny, tmp_path):
+    write_volume(tmp_path / "anna_prediction.nii.gz", np.zeros((5, 5, 5), np.uint8), np.eye(4))
+    with pytest.raises(InputError, match="grid of no scan of case anna"):
+        read_case(tiny.cohort[0], tmp_path)
+
+
+def test_a_folder_without_predictions_is_refused(tmp_path):
+    with pytest.raises(InputError, match="mstl predict"):
+        predicted_names(tmp_path)

@@ -1,0 +1,153 @@
+"""The report: complete, self-contained, readable, drawn by a real browser."""
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from mstl.errors import InputError
+from mstl.files import write_json, write_text
+from mstl.reporting.page import flatten, write_report
+
+SECTIONS = ("answer", "scores", "overlays", "viewer", "volumes", "curves", "experiment", "environment")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def report(tiny):
+    write_json(tiny.run / "environment.json", {"versions": {"numpy": "2.0"}, "seed": 0})
+    write_json(tiny.run / "preparation.json", {"modalities": ["flair"], "spacing": None})
+    write_json(tiny.run / "threshold.json", {"threshold": 0.4})
+    return write_report(tiny.run, predictions=tiny.predictions, cohort=tiny.cohort, scores=tiny.scores)
+
+
+@pytest.fixture(scope="module")
+def text(report):
+    return report.read_text(encoding="utf-8")
+
+
+class References(HTMLParser):
+    """What the tags of a page, and of the page inside it, refer to."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "srcset", "poster", "action", "data"):
+                self.found.append(value)
+            elif name == "srcdoc":
+                self.feed_inner(value)
+
+    def feed_inner(self, page):
+        inner = References()
+        inner.feed(page)
+        self.found += inner.found
+
+
+def run_chromium(profile, *arguments):
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+               "--disable-background-networking", "--disable-component-update", "--disable-sync",
+               "--virtual-time-budget=3000", f"--user-data-dir={profile}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_a_browser_draws_the_report(report, tmp_path):
+    picture = tmp_path / "report.png"
+    page = run_chromium(tmp_path / "a", "--dump-dom", report.as_uri())
+    assert all(f'id="{section}"' in page for section in SECTIONS)
+    run_chromium(tmp_path / "b", f"--screenshot={picture}", "--window-size=1200,2600", report.as_uri())
+    pixels = np.asarray(Image.open(picture).convert("L"))
+    assert pixels.shape == (2600, 1200)
+    assert len(np.unique(pixels)) > 50
+    assert all(pixels[top:top + 650].std() > 5 for top in range(0, 2600, 650))
+
+
+def test_the_answer_comes_first(text):
+    head = text[text.index("<h1>"):text.index("<nav")]
+    assert "0.625" in head  # median of .5 and .75: the empty reference is counted apart
+    assert "no lesion in the reference" in head
+    assert "0.4" in head
+
+
+def test_every_section_is_there_and_cases_begin_with_the_lowest_dice(text):
+    assert all(f'id="{section}"' in text for section in SECTIONS)
+    assert re.findall(r'<td data-value="(\w+)">', text) == ["ben", "anna", "eve"]
+    assert text.index('id="case-1"') < text.index("slices of ben") < text.index("slices of anna")
+    assert "Empty references are counted apart." in text
+    assert text.count('class="tag">empty reference') == 1
+
+
+def test_the_report_refers_to_nothing_outside(text):
+    references = References()
+    references.feed(text)
+    assert len(references.found) > 10
+    assert {value.split(":")[0] if ":" in value else value[:1] for value in references.found} == {"data", "#"}
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#)", text)
+    assert "default-src 'none'" in text
+
+
+def test_names_are_text_and_never_markup(text):
+    assert "run &lt;b&gt;" in text
+    assert "run <b>" not in text
+
+
+def test_a_run_alone_says_which_commands_add_the_rest(tiny, tmp_path):
+    text = write_report(tiny.run, out=tmp_path / "bare.html").read_text(encoding="utf-8")
+    assert "No masks were scored yet" in text
+    assert "mstl predict" in text
+    assert "mstl evaluate" in text
+    assert "data:image/png" not in text
+
+
+def test_sheets_beyond_the_limit_are_counted(tiny, tmp_path):
+    out = tmp_path / "x.html"
+    write_report(tiny.run, predictions=tiny.predictions, cohort=tiny.cohort, out=out, sheets=1)
+    text = out.read_text(encoding="utf-8")
+    assert text.count('<img src="data:image/png') == 1
+    assert "Drawn: 1 of 2 cases" in text
+
+
+def test_scores_are_read_from_a_frame_too(tiny, tmp_path):
+    scores = pd.DataFrame({"case": ["a"], "dice": [np.nan], "reference_ml": [0.0], "prediction_ml": [0.0]})
+    text = write_report(tiny.run, scores=scores, out=tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "No scored case has a lesion in its reference" in text
+
+
+def test_nested_parameters_become_rows():
+    rows = flatten({"a": {"b": [1, 2.5]}, "c": None, "d": True})
+    assert rows == [("a.b", "1, 2.5"), ("c", "–"), ("d", "yes")]
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"history\.csv does not exist"):
+        write_report(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "content", "message"), [
+    ("history.csv", "epoch,loss\n1,2\n", "no column dice"),
+    ("history.csv", "epoch,loss,dice\n", "no epoch"),
+    ("experiment.yaml", "a: [", "cannot be read as YAML"),
+    ("experiment.yaml", "just words", "no parameters"),
+])
+def test_damaged_files_are_named_in_one_line(tiny, tmp_path, name, content, message):
+    shutil.copytree(tiny.run, tmp_path / "run")
+    write_text(tmp_path / "run" / name, content)
+    with pytest.raises(InputError, match=message) as caught:
+        write_report(tmp_path / "run", out=tmp_path / "x.html")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_wrong_scores_and_foreign_predictions_are_refused(tiny, tmp_path):
+    write_text(tmp_path / "scores.csv", "case,iou\na,1\n")
+    with pytest.raises(InputError, match="no column dice"):
+        write_report(tiny.run, scores=tmp_path / "scores.csv")
+    with pytest.raises(InputError, match="none of which is in the cohort"):
+        write_report(tiny.run, predictions=tiny.predictions, cohort=tiny.cohort.select([]))
