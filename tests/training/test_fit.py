@@ -1,0 +1,164 @@
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mstl._keras import keras
+from mstl.errors import InputError, TrainingError
+from mstl.training import recorder
+from mstl.training.fit import fit
+
+SETTINGS = {"epochs": 4, "steps_per_epoch": 3, "batch_size": 2, "augment": "thesis", "learning_rate": 1e-2}
+
+SCRIPT = """
+import sys
+from conftest import build_small_model
+from mstl.data.prepared import PreparedCohort
+from mstl.training.fit import fit
+prepared = PreparedCohort.open(sys.argv[1])
+fit(build_small_model(), prepared.select(["s0", "s1", "s2"]), prepared.select(["s3"]), out=sys.argv[2],
+    resume=True, epochs=40, steps_per_epoch=3, batch_size=2, learning_rate=1e-2)
+"""
+
+
+def sides(prepared):
+    return prepared.select(["s0", "s1", "s2"]), prepared.select(["s3"])
+
+
+def weights_of(run):
+    return run.model("last").get_weights()
+
+
+def equal(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.fixture(scope="module")
+def finished(prepared, tmp_path_factory, small_model):
+    """A run that nobody disturbed, and the weights that it ended with."""
+    run = fit(small_model(), *sides(prepared), out=tmp_path_factory.mktemp("runs") / "run", **SETTINGS)
+    return run, weights_of(run)
+
+
+def test_a_run_holds_every_file_of_the_contract(finished):
+    names = {path.name for path in finished[0].folder.iterdir()}
+    assert names >= {
+        "experiment.yaml", "history.csv", "best.h5", "last.h5", "environment.json", "preparation.json", "state",
+        "tensorboard",
+    }  # fmt: skip
+    assert len(finished[0].history) == SETTINGS["epochs"]
+    assert not [name for name in names if name.startswith(".")]
+
+
+def test_two_trainings_with_one_seed_end_with_equal_weights(prepared, finished, small_model, tmp_path):
+    twin = fit(small_model(), *sides(prepared), out=tmp_path / "run", **SETTINGS)
+    assert equal(finished[1], weights_of(twin))
+
+
+def test_another_seed_ends_elsewhere(prepared, finished, small_model, tmp_path):
+    other = fit(small_model(), *sides(prepared), out=tmp_path / "run", seed=1, **SETTINGS)
+    assert not equal(finished[1], weights_of(other))
+
+
+@pytest.mark.parametrize("moment", ["before weights", "between weights and state", "after state"])
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_a_training_interrupted_at_any_moment_resumes_exactly(
+    prepared, finished, small_model, tmp_path, monkeypatch, moment, epoch
+):
+    class Interruption(RuntimeError):
+        pass
+
+    def interrupted(function, when):
+        def call(*arguments):
+            if when == "after":
+                function(*arguments)
+            if len(arguments[-1] if isinstance(arguments[-1], list) else arguments[0].history) == epoch + 1:
+                raise Interruption
+            return None if when == "after" else function(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patch, pytest.raises(Interruption):
+        if moment == "before weights":
+            patch.setattr(
+                recorder.RunRecorder, "_save_weights", interrupted(recorder.RunRecorder._save_weights, "before")
+            )
+        else:
+            when = "after" if moment == "after state" else "before"
+            patch.setattr(recorder, "save_state", interrupted(recorder.save_state, when))
+        fit(small_model(), *sides(prepared), out=tmp_path / "run", **SETTINGS)
+    resumed = fit(small_model(), *sides(prepared), out=tmp_path / "run", resume=True, **SETTINGS)
+    assert equal(finished[1], weights_of(resumed))
+    columns = ["epoch", "learning_rate", "loss", "dice", "val_loss", "val_dice"]
+    assert resumed.history[columns].equals(finished[0].history[columns])
+
+
+def test_a_training_killed_with_sigkill_resumes_exactly(prepared, tmp_path):
+    def start(out):
+        command = [sys.executable, "-c", SCRIPT, str(prepared.folder), str(tmp_path / out)]
+        return subprocess.Popen(command, cwd=Path(__file__).parent)
+
+    undisturbed, killed = start("undisturbed"), start("killed")
+    while not (tmp_path / "killed" / "history.csv").exists():
+        assert killed.poll() is None, "the training ended before it could be killed"
+        time.sleep(0.05)
+    time.sleep(0.7)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert start("killed").wait() == 0
+    assert undisturbed.wait() == 0
+    pair = [tmp_path / name / "last.h5" for name in ("undisturbed", "killed")]
+    states = [np.load(path.parent / "state" / "state.npz") for path in pair]
+    assert all(np.array_equal(states[0][key], states[1][key]) for key in states[0].files if key != "history")
+
+
+def test_resuming_a_finished_run_changes_nothing(prepared, finished, small_model):
+    run = fit(small_model(), *sides(prepared), out=finished[0].folder, resume=True, **SETTINGS)
+    assert equal(finished[1], weights_of(run))
+    assert len(run.history) == SETTINGS["epochs"]
+
+
+def test_resuming_with_other_settings_is_refused_and_says_which(prepared, finished, small_model):
+    with pytest.raises(InputError, match=r"batch_size 2 -> 4"):
+        fit(small_model(), *sides(prepared), out=finished[0].folder, resume=True, **{**SETTINGS, "batch_size": 4})
+
+
+def test_a_folder_that_is_not_empty_is_refused(prepared, finished, small_model):
+    with pytest.raises(InputError, match="not empty"):
+        fit(small_model(), *sides(prepared), out=finished[0].folder, **SETTINGS)
+
+
+def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_cases(prepared, tmp_path, small_model):
+    model = small_model()
+    model.layers[-1].set_weights([np.full_like(array, np.nan) for array in model.layers[-1].get_weights()])
+    with pytest.raises(TrainingError, match=r"Loss is nan at epoch 1, batch 1 with cases .*s\d"):
+        fit(model, *sides(prepared), out=tmp_path / "run", **SETTINGS)
+
+
+def test_without_validation_the_last_weights_are_the_best(prepared, small_model, tmp_path):
+    run = fit(small_model(), prepared.select(["s0"]), out=tmp_path / "run", **{**SETTINGS, "epochs": 2})
+    assert run.weights("best").read_bytes() == run.weights("last").read_bytes()
+    assert run.experiment.validation_subjects == ()
+
+
+def test_one_subject_on_two_sides_is_refused(prepared, small_model, tmp_path):
+    with pytest.raises(InputError, match="Subject s1 is in both train and validation"):
+        fit(small_model(), prepared.select(["s0", "s1"]), prepared.select(["s1"]), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_callback_of_the_user_is_called(prepared, small_model, tmp_path):
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+    fit(small_model(), *sides(prepared), out=tmp_path / "run", callbacks=[callback], **SETTINGS)
+    assert seen == [0, 1, 2, 3]
+
+
+def test_the_training_learns(prepared, small_model, tmp_path):
+    settings = {**SETTINGS, "epochs": 6, "steps_per_epoch": 10, "augment": "none"}
+    run = fit(small_model(), *sides(prepared), out=tmp_path / "run", **settings)
+    assert run.history["val_dice"].iloc[-1] > 0.8

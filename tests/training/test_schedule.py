@@ -1,0 +1,57 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mstl.config import Training
+from mstl.training.schedule import has_ended, is_best, learning_rate, plateaus
+
+values = st.lists(st.floats(0, 1), max_size=30)
+
+
+def test_constant_rate_stays():
+    settings = Training(learning_rate=0.01, epochs=10)
+    assert {learning_rate(settings, epoch=epoch, monitored=[]) for epoch in range(10)} == {0.01}
+
+
+def test_cosine_rate_starts_full_and_falls_to_half_in_the_middle():
+    settings = Training(learning_rate=0.01, decay="cosine", epochs=10)
+    rates = [learning_rate(settings, epoch=epoch, monitored=[]) for epoch in range(11)]
+    assert rates[0] == 0.01
+    assert rates[5] == pytest.approx(0.005)
+    assert rates[10] == pytest.approx(0, abs=1e-12)
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_plateaus_count_every_full_wait_without_a_new_best():
+    assert plateaus([0.5, 0.4, 0.4, 0.4, 0.4], 2) == 2
+    assert plateaus([0.5, 0.4, 0.6, 0.5, 0.5], 2) == 1
+    assert plateaus([0.1, 0.2, 0.3], 1) == 0
+
+
+def test_each_plateau_multiplies_the_rate():
+    settings = Training(learning_rate=1.0, plateau_patience=2, plateau_factor=0.1)
+    assert learning_rate(settings, epoch=5, monitored=[0.5, 0.4, 0.4, 0.4, 0.4]) == pytest.approx(0.01)
+
+
+@given(values)
+def test_without_patience_there_is_no_plateau(monitored):
+    assert plateaus(monitored, None) == 0
+
+
+def test_training_ends_after_the_last_epoch():
+    settings = Training(epochs=3)
+    assert not has_ended(settings, [0.1, 0.2])
+    assert has_ended(settings, [0.1, 0.2, 0.3])
+
+
+def test_training_stops_early_when_the_best_is_long_ago():
+    settings = Training(epochs=100, stop_patience=3)
+    assert not has_ended(settings, [0.5, 0.4, 0.4])
+    assert has_ended(settings, [0.5, 0.4, 0.4, 0.4])
+
+
+@given(values.filter(len))
+def test_the_best_epoch_is_one_above_all_before(monitored):
+    assert is_best(monitored) == (monitored[-1] > max([-math.inf, *monitored[:-1]]))
