@@ -3,23 +3,22 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import mstl
-from mstl._keras import keras, tf
 from mstl.data.cohort import Cohort
 from mstl.data.prepare import prepare, to_native
 from mstl.data.prepared import PreparedCase, PreparedCohort
 from mstl.data.volume import write_volume
 from mstl.errors import InputError
+from mstl.evaluation.predictor import Predictor
+from mstl.evaluation.threshold import apply_threshold
 from mstl.files import new_folder, sha256, write_json
 from mstl.training.run import Run
 
-BATCH_SIZE = 8  # slices; larger batches are not faster on a CPU
-SIDE_MULTIPLE = 32
 SAME_PREPARATION = ("modalities", "spacing", "shape", "normalise")
 
 
@@ -64,62 +63,6 @@ def predict(
     return out
 
 
-@dataclass(frozen=True)
-class Predictor:
-    """A model that turns a prepared case into a probability map; slices without brain are skipped."""
-
-    model: keras.Model
-    context: int = 0
-    flip: bool = False
-    batch_size: int = BATCH_SIZE
-
-    def __post_init__(self) -> None:
-        signature = [tf.TensorSpec((None, None, None, self.model.input_shape[-1]), tf.float32)]
-        forward = tf.function(lambda images: self.model(images, training=False), input_signature=signature)
-        object.__setattr__(self, "_forward", forward)
-
-    def __call__(self, case: PreparedCase) -> np.ndarray:
-        """Probabilities float32 `(D, H, W)` on the prepared grid, 0 in slices without brain."""
-        image = case.image
-        channels = image.shape[-1] * (1 + 2 * self.context)
-        if channels != self.model.input_shape[-1]:
-            raise InputError(
-                f"Case {case.name} gives {channels} channels ({', '.join(case.modalities)}, context "
-                f"{self.context}), the model expects {self.model.input_shape[-1]}. Prepare the run's modalities."
-            )
-        probability = np.zeros(case.shape, dtype=np.float32)
-        positions = np.flatnonzero(case.brain_voxels)
-        for start in range(0, len(positions), self.batch_size):
-            batch = positions[start : start + self.batch_size]
-            probability[batch] = self._slices(with_context(image, batch, context=self.context))
-        return probability
-
-    def _slices(self, images: np.ndarray) -> np.ndarray:
-        height, width = images.shape[1:3]
-        gaps = [-side % SIDE_MULTIPLE for side in (height, width)]
-        top, left = (gap // 2 for gap in gaps)
-        padded = np.pad(images, [(0, 0), (top, gaps[0] - top), (left, gaps[1] - left), (0, 0)])
-        result = self._forward(padded).numpy()
-        if self.flip:
-            result = (result + self._forward(padded[:, :, ::-1]).numpy()[:, :, ::-1]) / 2
-        return result[:, top : top + height, left : left + width, 0]
-
-
-def with_context(image: np.ndarray, positions: np.ndarray, *, context: int) -> np.ndarray:
-    """Slices `(N, H, W, C * (1 + 2 context))` float32 of `image` `(D, H, W, C)` with their neighbours as channels.
-
-    The order is that of training: from inferior to superior, zeros beyond the volume.
-    """
-    stacks = []
-    for offset in range(-context, context + 1):
-        neighbours = np.asarray(positions) + offset
-        inside = (neighbours >= 0) & (neighbours < len(image))
-        slices = image[np.clip(neighbours, 0, len(image) - 1)].astype(np.float32)
-        slices[~inside] = 0
-        stacks.append(slices)
-    return np.concatenate(stacks, axis=-1)
-
-
 def check_preparation(cases: PreparedCohort, run: Run) -> None:
     """Raise `InputError` unless `cases` were prepared with the parameters of the run's training data."""
     for name in SAME_PREPARATION:
@@ -146,7 +89,7 @@ def _probabilities(predictor: Predictor, cases: PreparedCohort | Cohort, run: Ru
 
 def _write_prediction(out: Path, case: PreparedCase, probability: np.ndarray, facts: dict) -> None:
     native = to_native(probability, case)
-    prediction = (native.data >= facts["threshold"]).astype(np.uint8)
+    prediction = apply_threshold(native.data, facts["threshold"])
     reference = case.record["sources"][case.modalities[0]]
     write_volume(out / f"{case.name}_probability.nii.gz", native.data, native.affine)
     write_volume(out / f"{case.name}_prediction.nii.gz", prediction, native.affine)

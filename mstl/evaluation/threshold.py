@@ -4,12 +4,16 @@ Whoever calls must pass validation cases: a threshold chosen on the masks that a
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
+from mstl.evaluation.predictor import Predictor
+from mstl.files import write_json
+from mstl.training.run import THRESHOLD, Run
 
 CANDIDATES = tuple(round(0.05 * step, 2) for step in range(1, 20))  # 0.05, 0.10, ... 0.95
 NEUTRAL = 0.5  # of equally good thresholds the nearest to this one is chosen
@@ -89,6 +93,26 @@ def choose_threshold(
         cases=cases,
         empty_reference=empty,
     )
+
+
+def set_threshold(run: Run, *, flip: bool = False, progress: Callable[[str], None] | None = None) -> ThresholdChoice:
+    """Choose the threshold on the run's validation cases and store it as `threshold.json` in the run.
+
+    `flip` as in `predict`; `progress` is called with a case's name when it is done. Raises `InputError` where
+    the run has no validation subjects or none of them has a lesion.
+    """
+    cases = run.prepared("validation")
+    predictor = Predictor(run.model(), context=run.experiment.context, flip=flip)
+    choice = choose_threshold(_predicted(cases, predictor, progress))
+    write_json(run.folder / THRESHOLD, {**asdict(choice), "chosen_on": list(cases.subjects), "flip": flip})
+    return choice
+
+
+def _predicted(cases: PreparedCohort, predictor: Predictor, progress: Callable[[str], None] | None):
+    for case in cases:
+        yield predictor(case), np.asarray(case.mask)
+        if progress is not None:
+            progress(case.name)
 
 
 def _checked_candidates(candidates: Sequence[float]) -> np.ndarray:

@@ -45,6 +45,7 @@ def fit(
     """
     training = Training(**settings)
     _check_sides({"train": train, "validation": validation, "test": test})
+    _check_model(model, train, training)
     experiment = _experiment(model, training, {"train": train, "validation": validation, "test": test})
     out = _run_folder(Path(out), experiment, resume=resume)
     write_json(out / PREPARATION, train.preparation)
@@ -100,6 +101,19 @@ def _validation_batches(cases: PreparedCohort, training: Training) -> SliceSeque
         steps_per_epoch=training.validation_steps,
     )
     return SliceSequence(sampler, advance=False)
+
+
+def _check_model(model: keras.Model, train: PreparedCohort, training: Training) -> None:
+    modalities = train.preparation["modalities"]
+    channels = len(modalities) * (1 + 2 * training.context)
+    given, classes = model.input_shape[-1], model.output_shape[-1]
+    if given != channels:
+        raise InputError(
+            f"The model takes {given} channels, the prepared cases have {channels} ({', '.join(modalities)}, "
+            f"context {training.context}). Build the model with channels={channels}."
+        )
+    if classes != 1:
+        raise InputError(f"The model gives {classes} channels; masks of 0 and 1 need one. Build it with num_classes=1.")
 
 
 def _check_sides(sides: dict[str, PreparedCohort | None]) -> None:

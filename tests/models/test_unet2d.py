@@ -1,0 +1,87 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from mstl._keras import keras, sm
+from mstl.errors import InputError
+from mstl.models.unet2d import unet_resnet34
+
+THESIS_PARAMETERS, UNET_PARAMETERS = 24_456_160, 24_456_154
+
+
+@pytest.fixture(scope="module")
+def thesis():
+    return unet_resnet34(channels=1)
+
+
+@pytest.fixture(scope="module")
+def direct():
+    return unet_resnet34(channels=3, stem="direct")
+
+
+def structure(path):
+    with h5py.File(path) as file:
+        names = list(file.attrs["layer_names"])
+        weights = {name: list(file[name].attrs["weight_names"]) for name in names}
+        shapes = {name: [list(file[name][weight].shape) for weight in weights[name]] for name in names}
+    return names, {name: list(map(list, zip(weights[name], shapes[name]))) for name in names if weights[name]}
+
+
+def test_parameter_counts_are_those_of_the_published_model(thesis, direct):
+    assert thesis.count_params() == THESIS_PARAMETERS
+    assert direct.count_params() == UNET_PARAMETERS
+
+
+def test_thesis_model_saves_with_the_layer_names_of_its_files(thesis, tmp_path, shared):
+    published = json.loads((shared / "fixtures/keras-2021/sm_unet_resnet34_h5_structure.json").read_text())
+    thesis.save_weights(tmp_path / "thesis.h5")
+    names, weights = structure(tmp_path / "thesis.h5")
+    assert names == published["wrapped_weights"]["layer_names"]
+    assert weights == published["wrapped_weights"]["weights"]
+
+
+def test_direct_model_saves_the_weights_of_the_plain_file(direct, tmp_path, shared):
+    published = json.loads((shared / "fixtures/keras-2021/sm_unet_resnet34_h5_structure.json").read_text())
+    direct.save_weights(tmp_path / "plain.h5")
+    assert structure(tmp_path / "plain.h5")[1] == published["plain_weights"]["weights"]
+
+
+def test_any_side_that_32_divides_gives_probabilities_of_its_shape(thesis):
+    image = np.random.default_rng(0).random((1, 64, 32, 1), np.float32)
+    probability = thesis.predict(image, verbose=0)
+    assert probability.shape == (1, 64, 32, 1)
+    assert probability.dtype == np.float32
+    assert probability.min() >= 0
+    assert probability.max() <= 1
+
+
+def test_several_classes_sum_to_one():
+    model = unet_resnet34(channels=4, num_classes=3)
+    probability = model.predict(np.ones((1, 32, 32, 4), np.float32), verbose=0)
+    assert np.allclose(probability.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_encoder_weights_from_a_file_reach_the_encoder(direct, tmp_path):
+    unet = sm.Unet("resnet34", encoder_weights=None)
+    encoder = keras.Model(unet.input, unet.get_layer("relu1").output)
+    encoder.save_weights(tmp_path / "encoder.h5")
+    model = unet_resnet34(channels=1, encoder_weights=tmp_path / "encoder.h5")
+    loaded = model.get_layer("model_1").get_layer("conv0").get_weights()[0]
+    assert np.array_equal(loaded, encoder.get_layer("conv0").get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"channels": 0}, "channels is 0"),
+        ({"channels": 1, "num_classes": 0}, "num_classes 0"),
+        ({"channels": 1, "stem": "conv"}, "Stem 'conv' is unknown. Choose one of conv1x1, direct"),
+        ({"channels": 4, "stem": "direct", "encoder_weights": "imagenet"}, "need 3 channels, the model has 4"),
+        ({"channels": 3, "encoder_weights": "absent.h5"}, "Encoder weights absent.h5 do not exist"),
+    ],
+)
+def test_invalid_arguments_say_what_is_expected(arguments, message):
+    with pytest.raises(InputError, match=message):
+        unet_resnet34(**arguments)
