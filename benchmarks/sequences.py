@@ -1,0 +1,91 @@
+"""Augmented slice pairs a second: SliceSequence against bare albumentations, two workers against one.
+
+Usage: python benchmarks/sequences.py [--repetitions 9] [--batches 8]
+
+Every repetition measures all three one after another; medians are printed. Targets: one worker at least 0.85
+of the bare loop on arrays in memory, two workers at least 1.6 of one (needs two free cores).
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mstl.data._albumentations import A
+from mstl.data.prepared import PreparedCase
+from mstl.data.sequences import SliceSequence
+from mstl.data.slices import SliceSampler
+
+SIDE, CHANNELS, BATCH, DEPTH = 192, 3, 32, 48
+
+
+def write_case(folder: Path, seed: int) -> PreparedCase:
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    image = np.zeros((DEPTH, SIDE, SIDE, CHANNELS), np.float16)
+    image[:, 16:-16, 32:-32] = random.random((DEPTH, SIDE - 32, SIDE - 64, CHANNELS))
+    mask = np.zeros(image.shape[:3], np.uint8)
+    mask[:, 80:95, 90:110] = 1
+    np.save(folder / "image.npy", image)
+    np.save(folder / "mask.npy", mask)
+    voxels = {"lesion_voxels": [300] * DEPTH, "brain_voxels": [20000] * DEPTH}
+    record = {"case": folder.name, "subject": folder.name, "modalities": ["flair", "t1", "t2"], **voxels}
+    (folder / "case.json").write_text(json.dumps(record))
+    return PreparedCase(folder)
+
+
+def rate(work, pairs: int) -> float:
+    start = time.perf_counter()
+    work()
+    return pairs / (time.perf_counter() - start)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--repetitions", type=int, default=9)
+    arguments.add_argument("--batches", type=int, default=8)
+    given = arguments.parse_args()
+    pairs = given.batches * BATCH
+    with tempfile.TemporaryDirectory() as folder:
+        cases = [write_case(Path(folder) / f"case-{number}", number) for number in range(6)]
+        sampler = SliceSampler(cases, batch_size=BATCH, augment="thesis", steps_per_epoch=given.batches)
+        images = np.concatenate([case.image[:16] for case in cases]).astype(np.float32)
+        masks = np.concatenate([case.mask[:16] for case in cases])
+        bare = A.Compose([
+            A.VerticalFlip(p=0.5),
+            A.RandomRotate90(p=0.5),
+            A.Affine(translate_percent=(-0.0625, 0.0625), scale=(0.9, 1.1), rotate=(-15, 15), p=0.5),
+            A.GridDistortion(p=0.2),
+        ])
+
+        def loop() -> None:
+            for number in range(pairs):
+                bare(image=images[number % len(images)], mask=masks[number % len(masks)])
+
+        def walk(sequence: SliceSequence) -> None:
+            for index in range(len(sequence)):
+                sequence[index]
+            sequence.on_epoch_end()
+
+        with SliceSequence(sampler) as alone, SliceSequence(sampler, workers=2) as both:
+            for work in (loop, lambda: walk(alone), lambda: walk(both)):
+                work()
+            rates = {"bare": [], "one": [], "two": []}
+            for _ in range(given.repetitions):
+                rates["bare"].append(rate(loop, pairs))
+                rates["one"].append(rate(lambda: walk(alone), pairs))
+                rates["two"].append(rate(lambda: walk(both), pairs))
+    middle = {name: statistics.median(values) for name, values in rates.items()}
+    one, two = middle["one"] / middle["bare"], middle["two"] / middle["one"]
+    print(f"bare albumentations loop   {middle['bare']:7.0f} pairs/s")
+    print(f"SliceSequence, one worker  {middle['one']:7.0f} pairs/s   {one:.2f} of the loop (>= 0.85)")
+    print(f"SliceSequence, two workers {middle['two']:7.0f} pairs/s   {two:.2f} of one (>= 1.60)")
+
+
+if __name__ == "__main__":
+    main()

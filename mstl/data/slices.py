@@ -1,0 +1,272 @@
+"""Which slices of prepared cases make which batch: a pure function of (seed, epoch, index).
+
+Slices are read from the files themselves, at the place where the memory map has them: pages of a map count as
+the process's memory, those of a read do not, so memory stays flat however large the cohort is.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from math import ceil
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mstl.data.prepared import PreparedCase
+from mstl.data.transforms import as_compose, augment_pair
+from mstl.errors import InputError
+
+KEEP = ("lesion", "balanced", "all")
+ORDER, DRAW, CROP = 0, 1, 2  # which random stream of a seed
+CROP_MARGIN = 1.25  # an augmented crop is cut larger, so that turning it brings in tissue, not a black corner
+
+
+@dataclass(eq=False, repr=False)
+class SliceSampler:
+    """Batches of 2D slices of prepared cases.
+
+    `keep`: "lesion" drops slices without lesion; "balanced" adds to them, for each, `lesion_free` slices that
+    show brain and no lesion, drawn anew each pass; "all" keeps every slice. `shuffle` orders each pass anew.
+    `steps_per_epoch` cuts the endless row of passes into epochs of that length; without it an epoch is one
+    pass, its last batch maybe smaller. `augment` is a name ("none", "thesis", "strong"), a Compose or None.
+    `crop` (H, W) cuts a window, with probability `lesion_crop` around a lesion voxel where the slice has one,
+    else around any brain voxel. `context` stacks that many neighbours on each side as channels, from inferior
+    to superior; beyond the volume they are 0. Without a crop every slice is set in the middle of zeros
+    (background) as large as the largest case, sides rounded up to a multiple of `multiple_of`.
+
+    Raises `InputError` where nothing is left to draw, or cases do not fit together.
+    """
+
+    cases: Sequence[PreparedCase]
+    _: KW_ONLY
+    batch_size: int = 32
+    keep: str = "lesion"
+    lesion_free: float = 1.0
+    shuffle: bool = True
+    seed: int = 0
+    augment: Any = None
+    crop: tuple[int, int] | None = None
+    lesion_crop: float = 0.7
+    context: int = 0
+    multiple_of: int = 32
+    steps_per_epoch: int | None = None
+
+    def __post_init__(self) -> None:
+        self.cases = tuple(self.cases)
+        self.augment = as_compose(self.augment)
+        self._check()
+        self._images = [_SliceFile.of(case.image) for case in self.cases]
+        self._masks = [None if case.mask is None else _SliceFile.of(case.mask) for case in self.cases]
+        channels = {file.shape[-1] for file in self._images}
+        if len(channels) > 1:
+            raise InputError(f"Cases have {sorted(channels)} channels, expected one. Prepare all alike.")
+        self._lesion, self._free = self._choose()
+        if not len(self._lesion):
+            raise self._nothing()
+        self._orders: dict[int, np.ndarray] = {}
+
+    def _check(self) -> None:
+        for name in ("batch_size", "multiple_of", "steps_per_epoch", "crop"):
+            value = getattr(self, name)
+            if value is not None and np.min(value) < 1:
+                raise InputError(f"{name} is {value}, expected at least 1. Give such a value.")
+        for name in ("context", "lesion_free", "lesion_crop", "seed"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}, expected 0 or more. Give such a value.")
+        if self.keep not in KEEP:
+            raise InputError(f"keep is {self.keep!r}, expected one of {', '.join(KEEP)}. Choose one.")
+        if not self.cases:
+            raise InputError("No case to draw slices from. Give at least one prepared case.")
+        unlabelled = [case.name for case in self.cases if self.keep != "all" and case.mask is None]
+        if unlabelled:
+            raise InputError(
+                f"keep={self.keep!r} needs masks, {', '.join(unlabelled)} has none. "
+                "Use keep='all', or labelled cases only."
+            )
+
+    def _choose(self) -> tuple[np.ndarray, np.ndarray]:
+        """Slices of every pass and slices to draw from, each as rows (case, slice)."""
+        kept, drawn = [], []
+        for number, case in enumerate(self.cases):
+            voxels = zip(case.lesion_voxels, case.brain_voxels, strict=True)
+            for position, (lesion, brain) in enumerate(voxels):
+                if self.keep == "all" or lesion:
+                    kept.append((number, position))
+                elif self.keep == "balanced" and brain:
+                    drawn.append((number, position))
+        return np.array(kept, np.int64).reshape(-1, 2), np.array(drawn, np.int64).reshape(-1, 2)
+
+    def _nothing(self) -> InputError:
+        names = ", ".join(case.name for case in self.cases[:5]) + (", ..." if len(self.cases) > 5 else "")
+        return InputError(
+            f"No slice to draw: keep={self.keep!r}, but none of the {len(self.cases)} cases ({names}) has a "
+            "lesion voxel in its mask. Check the masks, or use keep='all'."
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_orders": {}}
+
+    @property
+    def slices(self) -> int:
+        """Slices of one pass."""
+        drawn = round(self.lesion_free * len(self._lesion)) if self.keep == "balanced" else 0
+        return len(self._lesion) + min(drawn, len(self._free))
+
+    @property
+    def steps(self) -> int:
+        """Batches of one epoch."""
+        return self.steps_per_epoch or ceil(self.slices / self.batch_size)
+
+    @cached_property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Shape (H, W, C) of an image of every batch."""
+        sides = self.crop
+        if sides is None:
+            largest = np.max([file.shape[1:3] for file in self._images], axis=0)
+            sides = (-(-largest // self.multiple_of) * self.multiple_of).tolist()
+        return (*map(int, sides), self._images[0].shape[3] * (2 * self.context + 1))
+
+    @property
+    def batch_bytes(self) -> int:
+        """Bytes of a full batch, images and masks."""
+        height, width, channels = self.image_shape
+        return 4 * self.batch_size * height * width * (channels + 1)
+
+    def batch(
+        self, epoch: int, index: int, *, empty: Callable[..., np.ndarray] = np.empty
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Images `(N, H, W, C)` and masks `(N, H, W, 1)`, both float32, of batch `index` of `epoch`.
+
+        `empty(shape, dtype)` makes the arrays. Raises `IndexError` beyond the last batch.
+        """
+        places = self._places(epoch, index)
+        images = empty((len(places), *self.image_shape), np.float32)
+        masks = empty((len(places), *self.image_shape[:2], 1), np.float32)
+        for row, place in enumerate(places):
+            image, mask = self._sample(*place)
+            _centre(image, images[row])
+            _centre(mask, masks[row, ..., 0])
+        return images, masks
+
+    def batch_cases(self, epoch: int, index: int) -> list[str]:
+        """Names of the cases in a batch, each once."""
+        numbers = [int(self._order(number)[offset, 0]) for number, offset in self._places(epoch, index)]
+        return list(dict.fromkeys(self.cases[number].name for number in numbers))
+
+    def _places(self, epoch: int, index: int) -> list[tuple[int, int]]:
+        """Where a batch's slices stand: (pass, position in its order)."""
+        if not 0 <= index < self.steps:
+            raise IndexError(f"batch {index} of {self.steps}")
+        if self.steps_per_epoch:
+            start = (epoch * self.steps + index) * self.batch_size
+            return [divmod(place, self.slices) for place in range(start, start + self.batch_size)]
+        start = index * self.batch_size
+        return [(epoch, place) for place in range(start, min(start + self.batch_size, self.slices))]
+
+    def _order(self, number: int) -> np.ndarray:
+        """Rows (case, slice) of pass `number` in their order."""
+        order = self._orders.get(number)
+        if order is None:
+            random = np.random.default_rng((self.seed, ORDER, number))
+            drawn = random.choice(len(self._free), self.slices - len(self._lesion), replace=False)
+            order = np.concatenate([self._lesion, self._free[drawn]])
+            order = random.permutation(order) if self.shuffle else order[np.lexsort(order.T[::-1])]
+            if len(self._orders) > 2:
+                self._orders.clear()
+            self._orders[number] = order
+        return order
+
+    def _sample(self, number: int, offset: int) -> tuple[np.ndarray, np.ndarray]:
+        case, position = self._order(number)[offset].tolist()
+        image, mask = self._read(case, position)
+        if self.crop is not None:
+            margin = CROP_MARGIN if self.augment is not None else 1
+            sides = tuple(ceil(margin * side) for side in self.crop)
+            random = np.random.default_rng((self.seed, CROP, number, offset))
+            image, mask = crop_window(image, mask, sides=sides, lesion=self.lesion_crop, random=random)
+        if self.augment is None:
+            return image, mask
+        return augment_pair(self.augment, image, mask, seed=(self.seed, DRAW, number, offset))
+
+    def _read(self, case: int, position: int) -> tuple[np.ndarray, np.ndarray]:
+        """One slice with its neighbours as float32 `(H, W, C)` and its mask uint8 `(H, W)`."""
+        file, mask_file = self._images[case], self._masks[case]
+        depth, height, width, channels = file.shape
+        first, last = max(0, position - self.context), min(depth, position + self.context + 1)
+        image = _float32(file.read(first, last))
+        if self.context:
+            stack = np.zeros((2 * self.context + 1, height, width, channels), np.float32)
+            start = first - (position - self.context)
+            stack[start : start + len(image)] = image
+            image = stack.transpose(1, 2, 0, 3).reshape(1, height, width, -1)
+        if mask_file is None:
+            return image[0], np.zeros((height, width), np.uint8)
+        return image[0], mask_file.read(position, position + 1)[0]
+
+
+@dataclass(frozen=True)
+class _SliceFile:
+    """Where the slices of a memory map lie in its file."""
+
+    path: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @classmethod
+    def of(cls, array: np.memmap) -> _SliceFile:
+        return cls(str(array.filename), array.offset, array.shape, array.dtype)
+
+    def read(self, first: int, last: int) -> np.ndarray:
+        """Slices `first` up to `last`; raises `InputError` where the file has become shorter."""
+        result = np.empty((last - first, *self.shape[1:]), self.dtype)
+        with open(self.path, "rb", buffering=0) as stream:
+            stream.seek(self.offset + first * (result.nbytes // len(result)))
+            if stream.readinto(memoryview(result).cast("B")) != result.nbytes:
+                raise InputError(f"{self.path} is shorter than its header says. Prepare this case again.")
+        return result
+
+
+def _float32(values: np.ndarray) -> np.ndarray:
+    """`values` in float32: by OpenCV where it reads float16, which takes it a sixth of NumPy's time."""
+    try:
+        flat = cv2.add(values.reshape(len(values) * values.shape[1], -1), 0, dtype=cv2.CV_32F)
+    except cv2.error:
+        return values.astype(np.float32)
+    return flat.reshape(values.shape)
+
+
+def _centre(source: np.ndarray, target: np.ndarray) -> None:
+    """Write `source` into the middle of `target`, zeros around it, what does not fit cut off."""
+    if source.shape == target.shape:
+        target[...] = source
+        return
+    target[...] = 0
+    inside, outside = [], []
+    for large, small in zip(target.shape[:2], source.shape[:2], strict=True):
+        length, into, out_of = min(large, small), max(0, (large - small) // 2), max(0, (small - large) // 2)
+        inside.append(slice(into, into + length))
+        outside.append(slice(out_of, out_of + length))
+    target[tuple(inside)] = source[tuple(outside)]
+
+
+def crop_window(
+    image: np.ndarray, mask: np.ndarray, *, sides: tuple[int, int], lesion: float, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut the same window out of image `(H, W, C)` and mask `(H, W)`, smaller where they are smaller.
+
+    Its centre is near a lesion voxel with probability `lesion`, else at a voxel that is not background.
+    """
+    wanted = random.random() < lesion
+    voxels = np.flatnonzero(mask) if wanted else ()
+    if not len(voxels):
+        voxels = np.flatnonzero(image[..., image.shape[-1] // 2])
+    centre = voxels[random.integers(len(voxels))] if len(voxels) else mask.size // 2
+    window = []
+    for place, side, length in zip(divmod(int(centre), mask.shape[1]), sides, mask.shape, strict=True):
+        shift = int(random.integers(-(side // 4), side // 4 + 1))
+        start = min(max(0, place + shift - side // 2), max(0, length - side))
+        window.append(slice(start, start + side))
+    return image[tuple(window)], mask[tuple(window)]
