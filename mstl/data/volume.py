@@ -13,7 +13,16 @@ from mstl.errors import InputError
 from mstl.files import whole_file
 
 SUFFIXES = (".nii", ".nii.gz")
-_DAMAGED = (EOFError, OSError, zlib.error, ValueError, nib.filebasedimages.ImageFileError)
+_STORED = {np.dtype(bool): np.uint8, np.dtype(np.float16): np.float32}  # NIfTI has neither
+_QUATERNION_ERROR = 2e-3  # of the spacing: what a qform, three float32 numbers, can be off near half turns
+_DAMAGED = (
+    EOFError,
+    OSError,
+    zlib.error,
+    ValueError,
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,22 +59,27 @@ def read_volume(path: str | Path, *, allow_constant: bool = False) -> Volume:
     """Read a 3D NIfTI file in float32 or the smaller dtype it is stored in.
 
     An uncompressed file without scaling is memory mapped. Raises `InputError` where the file is missing,
-    truncated, not NIfTI, not 3D, has sform and qform that disagree by more than 1e-3 mm, holds values that
-    are not finite, or (unless `allow_constant`) holds one value only.
+    truncated, not NIfTI, not 3D, has sform and qform that disagree by more than 1e-3 mm (and 0.002 of the
+    spacing: the precision of a qform), holds values that are not finite or no real numbers, or (unless
+    `allow_constant`) holds one value only.
     """
     path = Path(path)
     image = _open(path)
     shape = _shape_3d(image, path)
+    stored = image.get_data_dtype()
+    if stored.kind not in "iuf":
+        raise InputError(f"{path} holds {stored}; real numbers are expected. Export it in grey.")
     try:
         data = _compact(image).reshape(shape, order="F")
     except _DAMAGED as error:
-        raise InputError(f"{path} is truncated or damaged ({error}). Copy or export it again.") from error
+        reason = _line(error)
+        raise InputError(f"{path} is truncated or damaged ({reason}). Copy or export it again.") from error
     low, high = data.min(), data.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int(np.count_nonzero(~np.isfinite(data)))
-        raise InputError(f"{path} holds {bad} voxels that are NaN or infinite; all must be finite. Export it again.")
+        raise InputError(f"{path} holds {bad} NaN or infinite voxels; all must be finite. Export it again.")
     if low == high and not allow_constant:
-        raise InputError(f"{path} is {low} in every voxel; a scan must vary. Export it again, or leave it out.")
+        raise InputError(f"{path} is {low} everywhere; a scan must vary. Export it again, or leave it out.")
     return Volume(data, image.affine, path)
 
 
@@ -85,16 +99,19 @@ def read_mask(path: str | Path, *, binarise: bool = False) -> Volume:
 
 
 def write_volume(path: str | Path, data: np.ndarray, affine: np.ndarray) -> None:
-    """Write a 3D array as NIfTI (`.nii`, `.nii.gz`), sform and qform both set to `affine`, whole or not at all.
+    """Write a 3D array as NIfTI (`.nii`, `.nii.gz`), sform and qform set to `affine`, whole or not at all.
 
-    Equal arrays give equal bytes. Raises `InputError` for another suffix or where the disk is full.
+    Equal arrays give equal bytes; bool is stored as uint8, float16 as float32. A sheared affine fits no
+    qform, which is left out then. Raises `InputError` for another suffix or where the disk is full.
     """
     path = Path(path)
     if not path.name.endswith(SUFFIXES):
         raise InputError(f"{path} does not end in .nii or .nii.gz. Give the output one of these suffixes.")
-    image = nib.Nifti1Image(data, affine)
+    image = nib.Nifti1Image(data.astype(_STORED.get(data.dtype, data.dtype), copy=False), affine)
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
+    if _disagreement(image):
+        image.set_qform(None, code=0)
     image.header.set_xyzt_units("mm")
     with whole_file(path) as temporary:
         nib.save(image, temporary)
@@ -107,23 +124,32 @@ def _open(path: Path) -> nib.Nifti1Image:
         raise InputError(f"{path} is not .nii or .nii.gz. Convert it to NIfTI first.")
     try:
         image = nib.load(path)
+        disagreement = _disagreement(image)
     except _DAMAGED as error:
-        raise InputError(f"{path} cannot be read as NIfTI ({error}). Copy or export it again.") from error
-    _check_affine(image, path)
+        reason = _line(error)
+        raise InputError(f"{path} cannot be read as NIfTI ({reason}). Copy or export it again.") from error
+    if not np.all(np.isfinite(image.affine)) or abs(np.linalg.det(image.affine[:3, :3])) < 1e-9:
+        raise InputError(f"{path} has an affine that cannot be inverted. Export it again with its geometry.")
+    if disagreement:
+        raise InputError(
+            f"{path} states two positions: sform and qform differ by {disagreement:.3g} mm. "
+            "Find out which one is right, and copy it over the other."
+        )
     return image
 
 
-def _check_affine(image: nib.Nifti1Image, path: Path) -> None:
-    if not np.all(np.isfinite(image.affine)) or abs(np.linalg.det(image.affine[:3, :3])) < 1e-9:
-        raise InputError(f"{path} has an affine that cannot be inverted. Export it again with its geometry.")
-    sform, qform = image.get_sform(coded=True), image.get_qform(coded=True)
-    if sform[1] > 0 and qform[1] > 0:
-        distance = float(np.abs(sform[0] - qform[0]).max())
-        if distance > TOLERANCE_MM:
-            raise InputError(
-                f"{path} states two positions: sform and qform differ by {distance:.3g} mm. "
-                "Find out which one is right, and copy it over the other."
-            )
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _disagreement(image: nib.Nifti1Image) -> float:
+    """Largest difference of sform and qform in mm; 0 where they agree or only one is set."""
+    (sform, sform_code), (qform, qform_code) = image.get_sform(coded=True), image.get_qform(coded=True)
+    if not (sform_code > 0 and qform_code > 0):
+        return 0.0
+    tolerance = TOLERANCE_MM + _QUATERNION_ERROR * np.array([*np.linalg.norm(sform[:3, :3], axis=0), 0])
+    difference = np.abs(sform - qform)
+    return float(difference.max()) if np.any(difference > tolerance) else 0.0
 
 
 def _shape_3d(image: nib.Nifti1Image, path: Path) -> tuple[int, int, int]:
@@ -138,6 +164,7 @@ def _shape_3d(image: nib.Nifti1Image, path: Path) -> tuple[int, int, int]:
 def _compact(image: nib.Nifti1Image) -> np.ndarray:
     stored = image.get_data_dtype()
     scaled = (image.dataobj.slope, image.dataobj.inter) != (1, 0)
-    if scaled or stored.kind not in "iuf" or stored.itemsize > 4:
+    if scaled or stored.itemsize > 4:
         return np.asarray(image.dataobj, dtype=np.float32)
-    return np.asanyarray(image.dataobj)
+    data = np.asanyarray(image.dataobj)
+    return data if stored.isnative else data.astype(stored.newbyteorder("="))
