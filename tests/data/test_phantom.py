@@ -1,0 +1,137 @@
+"""Synthetic cases and cohorts."""
+import numpy as np
+import pytest
+
+from mstl.data.case import MODALITIES
+from mstl.data.cohort import Cohort
+from mstl.data.phantom import Phantom, make_phantom, write_phantoms
+from mstl.data.scanner import SCANNERS
+from mstl.data.volume import read_mask, read_volume
+from mstl.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    return make_phantom(seed=5, scanner="quick", modalities=MODALITIES, lesion_ml=12)
+
+
+def _lesion_to_white(phantom: Phantom, modality: str) -> float:
+    """Median signal in lesions over that in white matter, the brightest tissue of a t1."""
+    data, lesion = phantom.images[modality].data, phantom.mask.data > 0
+    t1, brain = phantom.images["t1"].data, phantom.brain_mask.data > 0
+    white = brain & ~lesion & (t1 > np.percentile(t1[brain], 65))
+    return float(np.median(data[lesion]) / np.median(data[white]))
+
+
+def test_equal_seeds_give_equal_voxels_and_others_differ(phantom):
+    again = make_phantom(seed=5, scanner="quick", modalities=("t2", "flair"), lesion_ml=12)
+    for name in ("t2", "flair"):
+        np.testing.assert_array_equal(again.images[name].data, phantom.images[name].data)
+    other = make_phantom(seed=6, scanner="quick", modalities=("flair",), lesion_ml=12)
+    assert not np.array_equal(other.mask.data, phantom.mask.data)
+
+
+def test_masks_are_binary_and_lesions_lie_within_the_brain(phantom):
+    for mask in (phantom.mask, phantom.brain_mask):
+        assert mask.data.dtype == np.uint8
+        assert set(np.unique(mask.data)) == {0, 1}
+    assert np.all(phantom.brain_mask.data[phantom.mask.data > 0] == 1)
+
+
+def test_all_volumes_share_one_grid_and_are_zero_outside_the_brain(phantom):
+    for volume in phantom.images.values():
+        assert volume.grid.difference(phantom.mask.grid) is None
+        assert volume.data.dtype == np.int16
+        np.testing.assert_array_equal(volume.data > 0, phantom.brain_mask.data > 0)
+
+
+@pytest.mark.parametrize("randomise", [0.0, 1.0])
+def test_lesions_are_bright_in_flair_and_t2_and_dark_in_t1(randomise):
+    case = make_phantom(seed=2, scanner="quick", lesion_ml=20, randomise=randomise)
+    ratio = {name: _lesion_to_white(case, name) for name in ("flair", "t1", "t2")}
+    assert ratio["flair"] > 1.1
+    assert ratio["t2"] > 1.1
+    assert ratio["t1"] < 0.95
+
+
+def test_fluid_is_dark_in_flair_and_t1_and_brightest_in_t2(phantom):
+    low, high = {}, {}
+    for name in ("flair", "t1", "t2"):
+        inside = phantom.images[name].data[phantom.brain_mask.data > 0]
+        low[name], high[name] = np.percentile(inside, [2, 98]) / np.median(inside)
+    assert low["flair"] < 0.6
+    assert low["t1"] < 0.4
+    assert high["t2"] > 1.7
+
+
+@pytest.mark.parametrize("scanner", ["quick", "low-field"])  # the others cost ten times as much
+def test_a_profile_reaches_the_wanted_volume_on_its_own_grid(scanner):
+    case = make_phantom(seed=1, scanner=scanner, modalities=("flair",), lesion_ml=4)
+    assert case.mask.data.sum() * np.prod(case.mask.spacing) / 1000 == pytest.approx(4, rel=0.25)
+    np.testing.assert_allclose(case.mask.spacing, SCANNERS[scanner].spacing, atol=1e-6)
+
+
+@pytest.mark.parametrize("ml", [0.05, 0.5, 55])
+def test_small_and_large_loads_are_reached(ml):
+    case = make_phantom(seed=4, scanner="quick", modalities=("flair",), lesion_ml=ml)
+    assert case.mask.data.sum() * 0.008 == pytest.approx(ml, rel=0.25)
+
+
+def test_no_load_is_an_empty_mask_and_the_smallest_one_voxel():
+    for ml, voxels in ((0, 0), (0.001, 1)):
+        case = make_phantom(seed=4, scanner="quick", modalities=("flair",), lesion_ml=ml)
+        assert case.mask.data.sum() == voxels
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scanner": "hospital"}, "hospital.*research"),
+        ({"modalities": ("flair", "pd")}, "pd"),
+        ({"modalities": ()}, "No modality"),
+        ({"randomise": 1.5}, "randomise is 1.5"),
+        ({"lesion_ml": -1}, "lesion_ml is -1"),
+        ({"lesion_ml": 61}, "0 to 60"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_wrong_parameters_are_named(options, message):
+    with pytest.raises(InputError, match=message):
+        make_phantom(**{"seed": 0, **options})
+
+
+def test_a_cohort_is_written_equal_to_the_byte_by_any_number_of_jobs(tmp_path):
+    done = []
+    options = {"scanner": "quick", "modalities": ("flair", "t1"), "seed": 3, "randomise": 0.5}
+    cohort = write_phantoms(tmp_path / "a", subjects=2, jobs=2, progress=done.append, **options)
+    write_phantoms(tmp_path / "b", subjects=1, **options)
+    assert done == list(cohort.subjects) == ["phantom-001", "phantom-002"]
+    written = sorted(path.relative_to(tmp_path / "b") for path in (tmp_path / "b").rglob("*.nii.gz"))
+    assert len(written) == 4
+    for path in written:
+        assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes()
+
+
+def test_a_written_cohort_reads_back(tmp_path):
+    write_phantoms(tmp_path / "out", subjects=1, scanner="quick", modalities=("flair",))
+    case = Cohort.from_csv(tmp_path / "out" / "cohort.csv")[0]
+    assert case.images["flair"].name == "phantom-001_flair.nii.gz"
+    assert read_volume(case.images["flair"]).grid.difference(read_mask(case.mask).grid) is None
+    assert read_mask(case.brain_mask).data.sum() > 100_000
+
+
+def test_mixed_takes_the_profiles_in_turn(tmp_path, monkeypatch):
+    few = {name: SCANNERS[name] for name in ("quick", "low-field")}
+    monkeypatch.setattr("mstl.data.phantom.SCANNERS", few)
+    cohort = write_phantoms(tmp_path / "out", subjects=2, scanner="mixed", modalities=("flair",))
+    found = [read_mask(case.mask).spacing[0] for case in cohort]
+    assert found == pytest.approx([2.0, 1.5])
+
+
+def test_a_folder_in_use_and_no_subjects_are_refused(tmp_path):
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(InputError, match="not empty"):
+        write_phantoms(tmp_path, subjects=1)
+    with pytest.raises(InputError, match="0 subjects"):
+        write_phantoms(tmp_path / "new", subjects=0)
+    assert not (tmp_path / "new").exists()
