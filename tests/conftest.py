@@ -27,7 +27,7 @@ def make_case() -> Callable:
     """
     from mstl.data.case import Case
 
-    def make(folder: Path, subject: str, *, axes: str = "RAS", rotation: float = 0.0, seed: int = 0) -> Case:
+    def make(folder: Path, subject: str, *, axes: str = "RAS", rotation: float = 0, seed: int = 0) -> Case:
         files = {}
         for name, data in _head(seed).items():
             image = nib.Nifti1Image(data, _affine(rotation))
@@ -41,7 +41,7 @@ def make_case() -> Callable:
 
 @pytest.fixture(scope="session")
 def tiny_cohort(tmp_path_factory, make_case):
-    """Cohort of three tiny heads in three orientations, one of them oblique, and its cohort.csv. Read only."""
+    """Cohort of three tiny heads in three orientations, one of them oblique, read from a CSV. Read only."""
     from mstl.data.cohort import Cohort
 
     folder = tmp_path_factory.mktemp("tiny")
@@ -83,7 +83,8 @@ def _affine(rotation: float) -> np.ndarray:
     affine = np.diag([*SPACING, 1.0])
     affine[:3, 3] = (-11.3, -15.8, -17.1)
     turn = np.eye(4)
-    turn[:3, :3] = Rotation.from_euler("xyz", [rotation, rotation / 2, -rotation / 3], degrees=True).as_matrix()
+    angles = [rotation, rotation / 2, -rotation / 3]
+    turn[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
     return turn @ affine
 
 

@@ -81,10 +81,13 @@ def respaced(grid: Grid, spacing: tuple[float, float, float]) -> Grid:
 def resample(data: np.ndarray, source: Grid, target: Grid, *, nearest: bool = False) -> np.ndarray:
     """Values of `data` (on `source`) at the voxels of `target`: linear, or nearest for masks.
 
-    Returns a C-contiguous array of `target.shape` in the dtype of `data`; 0 outside the field of view.
+    Returns a C-contiguous array of `target.shape` in the dtype of `data`, integers rounded; 0 outside the
+    field of view.
     """
     import SimpleITK as sitk
 
+    if not nearest and data.dtype.kind in "iu":  # ITK would cut 2.9999 down to 2
+        return np.rint(resample(data.astype(np.float64), source, target)).astype(data.dtype)
     resampler = sitk.ResampleImageFilter()
     resampler.SetInterpolator(sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear)
     resampler.SetSize([int(side) for side in reversed(target.shape)])

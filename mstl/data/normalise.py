@@ -11,8 +11,11 @@ PERCENTILES = (0.5, 99.5)
 
 
 def maximum(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
-    """Divide by the largest value in the brain, as the 2021 thesis work does; non-negative scans end in [0, 1]."""
-    return image / max(float(image[brain].max()), np.finfo(np.float32).tiny)
+    """Divide by the largest value in the brain, as the 2021 thesis work does; scans >= 0 end in [0, 1]."""
+    largest = image[brain].max()
+    if largest <= 0:
+        raise InputError(f"The largest value in the brain is {largest:g}; 'max' needs one > 0. Use 'zscore'.")
+    return image / largest
 
 
 def minmax(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
@@ -51,11 +54,14 @@ NORMALISATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 def normalise(image: np.ndarray, brain: np.ndarray, *, method: str) -> np.ndarray:
     """Normalise `image` (float, any shape) within `brain` (bool, same shape); voxels outside become 0.
 
-    `method` is one of "max", "minmax", "zscore", "percentile"; raises `InputError` for another one or where
-    the brain is empty.
+    `method` is one of "max", "minmax", "zscore", "percentile"; raises `InputError` for another one and where
+    the brain is empty or holds one value only.
     """
     if method not in NORMALISATIONS:
         raise InputError(f"Normalisation '{method}' is unknown. Choose one of {', '.join(NORMALISATIONS)}.")
     if not brain.any():
         raise InputError("The brain mask is empty; normalisation needs at least one voxel in it.")
+    low, high = _extremes(image[brain])
+    if low == high:
+        raise InputError(f"The scan is {low:g} everywhere in the brain; it must vary. Leave it out.")
     return np.where(brain, NORMALISATIONS[method](image.astype(np.float32), brain), np.float32(0))
