@@ -78,8 +78,10 @@ class BatchPool:
     def close(self) -> None:
         """End the processes and give the shared memory back; arrays already handed out stay valid."""
         with self._lock:
+            for future in self._futures.values():
+                future.cancel()
             self._futures.clear()
-        self._executor.shutdown(wait=True, kill_workers=True)
+        self._executor.shutdown(wait=True)
         self._files.close()
 
     def _look_ahead(self, epoch: int, index: int) -> None:
@@ -151,11 +153,12 @@ class _SharedFiles:
 
     def arrays(self, path: str, layout: list[tuple[int, tuple, str]]) -> tuple[np.ndarray, ...]:
         """The arrays that a worker has written; the file is free again when none of them lives."""
-        view = memoryview(self._maps[path])
-        weakref.finalize(view, self.give_back, path)
+        whole = np.frombuffer(self._maps[path], np.uint8)  # all arrays that look into it keep this
+        weakref.finalize(whole, self.give_back, path)
+        sizes = [int(np.prod(shape)) * np.dtype(dtype).itemsize for _, shape, dtype in layout]
         return tuple(
-            np.frombuffer(view, dtype, count=int(np.prod(shape)), offset=offset).reshape(shape)
-            for offset, shape, dtype in layout
+            whole[offset : offset + size].view(dtype).reshape(shape)
+            for size, (offset, shape, dtype) in zip(sizes, layout, strict=True)
         )
 
     def give_back(self, path: str | None) -> None:

@@ -22,7 +22,7 @@ def slice_of(channels: int, *, scale: float = 1.0, shift: float = 0.0) -> np.nda
     seed=st.integers(0, 2**64), channels=st.integers(1, 6),
     scale=st.sampled_from([0.1, 1, 300]), shift=st.sampled_from([-5, 0, 0.5]),
 )
-def test_background_stays_zero_and_the_foreground_changes_in_its_own_range(kind, seed, channels, scale, shift):
+def test_background_stays_zero_and_the_foreground_in_its_own_range(kind, seed, channels, scale, shift):
     image = slice_of(channels, scale=scale, shift=shift)
     mask = (image[..., 0] > shift).astype(np.uint8)
     changed, same = augment_pair(A.Compose([kind(p=1)]), image, mask, seed=seed)
