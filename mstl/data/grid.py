@@ -99,7 +99,7 @@ def resample(data: np.ndarray, source: Grid, target: Grid, *, nearest: bool = Fa
 
 
 def _itk_image(data: np.ndarray, affine: np.ndarray):
-    """ITK numbers axes fastest first: a C-ordered array needs its affine's columns reversed, an F-ordered none."""
+    """ITK numbers axes fastest first: a C-ordered array gets its affine's columns reversed."""
     import SimpleITK as sitk
 
     if data.flags.f_contiguous:

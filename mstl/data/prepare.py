@@ -1,4 +1,4 @@
-"""Preparation: one grid, one orientation, the brain in the middle, intensities normalised, every step recorded."""
+"""Preparation: one orientation, the brain in the middle, intensities normalised, every step recorded."""
 from __future__ import annotations
 
 import hashlib
@@ -15,7 +15,7 @@ from scipy import ndimage
 from mstl.data.cohort import Case, Cohort
 from mstl.data.grid import Grid, check_same_grid, oriented, resample, respaced
 from mstl.data.normalise import NORMALISATIONS, normalise
-from mstl.data.prepared import PREPARATION, RECORD, PreparedCase, PreparedCohort
+from mstl.data.prepared import COHORT, PREPARATION, RECORD, PreparedCase, PreparedCohort
 from mstl.data.volume import Volume, read_mask, read_volume
 from mstl.errors import InputError
 from mstl.files import new_folder, read_json, sha256, whole_folder, write_json
@@ -50,6 +50,8 @@ class Preparation:
         object.__setattr__(self, "shape", _three(self.shape, "shape", int))
         if not self.modalities:
             raise InputError("No modality was given; at least one is needed, such as --modalities flair.")
+        if len(set(self.modalities)) < len(self.modalities):
+            raise InputError(f"Modalities {', '.join(self.modalities)} name one twice. Name each once.")
         if self.normalise not in NORMALISATIONS:
             raise InputError(
                 f"Normalisation '{self.normalise}' is unknown. Choose one of {', '.join(NORMALISATIONS)}."
@@ -80,14 +82,14 @@ def prepare(
     for folder in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
         if progress is not None:
             progress(folder.name)
-    cohort.to_csv(out / "cohort.csv")
+    cohort.to_csv(out / COHORT)
     return PreparedCohort.open(out)
 
 
 def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
     """Prepare one case into `folder` unless it is there already, made from equal files and parameters."""
     sources = _sources(case, preparation)
-    fingerprint = _fingerprint(sources, preparation)
+    fingerprint = _fingerprint(case, sources, preparation)
     if (folder / RECORD).exists() and read_json(folder / RECORD).get("fingerprint") == fingerprint:
         return folder
     scans = {modality: read_volume(case.images[modality]) for modality in preparation.modalities}
@@ -99,8 +101,7 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
     inside = resample(brain.view(np.uint8), reference.grid, grid, nearest=True).astype(bool)
     image = np.empty((*grid.shape, len(scans)), dtype=np.float16)
     for channel, scan in enumerate(scans.values()):
-        values = resample(np.asarray(scan.data, dtype=np.float32), scan.grid, grid)
-        image[..., channel] = normalise(values, inside, method=preparation.normalise)
+        image[..., channel] = _channel(scan, grid, inside, preparation.normalise)
     mask = _mask(case, reference, grid, preparation)
     record = {
         "format": FORMAT,
@@ -109,6 +110,7 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
         "session": case.session,
         "dataset": case.dataset,
         "modalities": list(preparation.modalities),
+        "preparation": asdict(preparation),
         "sources": sources,
         "native": _grid_record(reference.grid),
         "prepared": _grid_record(grid),
@@ -128,9 +130,17 @@ def to_native(data: np.ndarray, case: PreparedCase, *, nearest: bool = False) ->
     `InputError` where `data` has another shape than the prepared case.
     """
     if data.shape != case.shape:
-        raise InputError(f"Array of shape {data.shape} does not belong to case {case.name} of shape {case.shape}.")
+        raise InputError(f"Array of shape {data.shape} is not of case {case.name}, which has {case.shape}.")
     values = resample(np.ascontiguousarray(data), case.grid, case.native_grid, nearest=nearest)
     return Volume(values, case.native_grid.affine)
+
+
+def _channel(scan: Volume, grid: Grid, inside: np.ndarray, method: str) -> np.ndarray:
+    values = resample(np.asarray(scan.data, dtype=np.float32), scan.grid, grid)
+    try:
+        return normalise(values, inside, method=method)
+    except InputError as error:
+        raise InputError(f"{scan.path}: {error}") from None
 
 
 def _three(value, name: str, kind: type) -> tuple | None:
@@ -139,7 +149,7 @@ def _three(value, name: str, kind: type) -> tuple | None:
         return None
     numbers = (value,) * 3 if isinstance(value, (int, float)) else tuple(value)
     numbers = numbers * 3 if len(numbers) == 1 else numbers
-    if len(numbers) != 3 or not all(number > 0 for number in numbers):
+    if len(numbers) != 3 or not all(0 < number < np.inf for number in numbers):
         raise InputError(f"{name} is {value}; one or three positive numbers (D, H, W) are expected.")
     return tuple(kind(number) for number in numbers)
 
@@ -162,9 +172,10 @@ def _sources(case: Case, preparation: Preparation) -> dict:
     }
 
 
-def _fingerprint(sources: dict, preparation: Preparation) -> str:
+def _fingerprint(case: Case, sources: dict, preparation: Preparation) -> str:
+    who = [case.subject, case.session, case.dataset]  # another subject may give a case of the same name
     hashes = {role: source["sha256"] for role, source in sources.items()}
-    text = json.dumps([FORMAT, hashes, asdict(preparation)], sort_keys=True)
+    text = json.dumps([FORMAT, who, hashes, asdict(preparation)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -182,7 +193,8 @@ def _brain(case: Case, reference: Volume) -> np.ndarray:
             brain = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
         brain = ndimage.binary_fill_holes(brain)
     if not brain.any():
-        raise InputError(f"No brain was found in case {case.name}. Check {case.brain_mask or reference.path}.")
+        source = case.brain_mask or reference.path
+        raise InputError(f"No brain was found in case {case.name}. Check {source}.")
     return brain
 
 
@@ -192,14 +204,16 @@ def _target_grid(native: Grid, brain: np.ndarray, preparation: Preparation, name
     if preparation.spacing is not None:
         lattice = respaced(lattice, preparation.spacing)
     inside = resample(brain.view(np.uint8), native, lattice, nearest=True)
+    if not inside.any():
+        raise InputError(f"The brain of case {name} is smaller than a voxel. Ask for a finer --spacing.")
     box = ndimage.find_objects(inside)[0]
     first = np.array([side.start for side in box])
     extent = np.array([side.stop for side in box]) - first
     shape = np.array(preparation.shape or _rounded(extent))
     if np.any(extent > shape):
         raise InputError(
-            f"The brain of case {name} spans {tuple(map(int, extent))} voxels (D, H, W), more than the requested "
-            f"shape {tuple(map(int, shape))}. Ask for a larger --shape or a coarser --spacing."
+            f"The brain of case {name} spans {tuple(map(int, extent))} voxels (D, H, W), more than the "
+            f"requested shape {tuple(map(int, shape))}. Ask for a larger --shape or a coarser --spacing."
         )
     start = first + (extent - shape) // 2
     return lattice.moved(tuple(int(side) for side in start), tuple(shape))
@@ -244,7 +258,14 @@ def _steps(native: Grid, grid: Grid, preparation: Preparation, case: Case) -> li
 
 def _write_case(folder: Path, image: np.ndarray, mask: np.ndarray | None, record: dict) -> None:
     with whole_folder(folder) as temporary:
-        np.save(temporary / "image.npy", image)
+        _save(temporary / "image.npy", image)
         if mask is not None:
-            np.save(temporary / "mask.npy", mask)
+            _save(temporary / "mask.npy", mask)
         write_json(temporary / RECORD, record)
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    """Write as `np.save` does, which says nothing where a disk fills up in the last 4 kB."""
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(array))
+        stream.write(array.data)

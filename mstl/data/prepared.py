@@ -13,7 +13,7 @@ from mstl.data.splits import fold_subjects, split_subjects
 from mstl.errors import InputError
 from mstl.files import read_json
 
-RECORD, PREPARATION = "case.json", "preparation.json"
+RECORD, PREPARATION, COHORT = "case.json", "preparation.json", "cohort.csv"
 
 
 class PreparedCase:
@@ -107,13 +107,25 @@ class PreparedCohort(Sequence):
 
     @classmethod
     def open(cls, folder: str | Path) -> PreparedCohort:
-        """Open a folder that `mstl prepare` wrote; raises `InputError` where it is not one or a case is missing."""
+        """Open a folder that `mstl prepare` wrote.
+
+        Raises `InputError` where it is not one or not finished, or its cases were not all prepared alike.
+        """
         folder = Path(folder)
         if not (folder / PREPARATION).exists():
-            raise InputError(f"{folder} is not a prepared folder (no {PREPARATION}). Make one with 'mstl prepare'.")
-        cohort = Cohort.from_csv(folder / "cohort.csv", files_exist=False)
+            raise InputError(f"{folder} is no prepared folder (no {PREPARATION}). Make it by 'mstl prepare'.")
+        if not (folder / COHORT).exists():
+            raise InputError(f"{folder} is not finished (no {COHORT}). Run 'mstl prepare' into it again.")
+        cohort = Cohort.from_csv(folder / COHORT, files_exist=False)
         cases = [PreparedCase(folder / case.name) for case in cohort]
-        return cls(cases, folder=folder, preparation=read_json(folder / PREPARATION))
+        preparation = read_json(folder / PREPARATION)
+        for case in cases:
+            if case.record.get("preparation") != preparation:
+                raise InputError(
+                    f"Case {case.name} in {folder} was prepared with other parameters than the folder "
+                    "states. Run 'mstl prepare' into it again."
+                )
+        return cls(cases, folder=folder, preparation=preparation)
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -125,7 +137,8 @@ class PreparedCohort(Sequence):
         return iter(self.cases)
 
     def __repr__(self) -> str:
-        return f"PreparedCohort({len(self.cases)} cases of {len(self.subjects)} subjects in {str(self.folder)!r})"
+        size = f"{len(self.cases)} cases of {len(self.subjects)} subjects"
+        return f"PreparedCohort({size} in {str(self.folder)!r})"
 
     @cached_property
     def subjects(self) -> tuple[str, ...]:
@@ -133,19 +146,19 @@ class PreparedCohort(Sequence):
         return tuple(dict.fromkeys(case.subject for case in self.cases))
 
     def select(self, subjects: Iterable[str]) -> PreparedCohort:
-        """The cases of `subjects`, all sessions of each; raises `InputError` for a subject that is not here."""
+        """The cases of `subjects`, all sessions of each; raises `InputError` for one that is not here."""
         wanted = set(subjects)
         unknown = sorted(wanted.difference(self.subjects))
         if unknown:
             raise InputError(
-                f"Subjects {', '.join(unknown)} are not in {self.folder}, which holds {', '.join(self.subjects)}. "
-                "Check the names."
+                f"Subjects {', '.join(unknown)} are not in {self.folder}, which holds "
+                f"{', '.join(self.subjects)}. Check the names."
             )
         cases = [case for case in self.cases if case.subject in wanted]
         return PreparedCohort(cases, folder=self.folder, preparation=self.preparation)
 
     def split(self, *, ratios: Sequence[float], seed: int = 0) -> tuple[PreparedCohort, ...]:
-        """Split by subject into sides of `ratios` (sum 1), balanced by lesion volume; the same for equal `seed`."""
+        """Split by subject into sides of `ratios` (sum 1), balanced by lesion volume, drawn by `seed`."""
         sides = split_subjects(self.lesion_ml_by_subject(), ratios=ratios, seed=seed)
         return tuple(self.select(side) for side in sides)
 
