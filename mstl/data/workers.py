@@ -18,7 +18,6 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
@@ -184,10 +183,9 @@ _mapped: dict[str, mmap.mmap] = {}
 
 
 def _start(sampler: Sampler) -> None:
-    """Begin a worker: one thread each, as the workers share the cores."""
+    """Begin a worker."""
     global _sampler
     _sampler = sampler
-    cv2.setNumThreads(0)
     np.empty(KEPT, np.uint8)  # freed at once: from now on glibc keeps what is freed, up to this size
 
 
