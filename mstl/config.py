@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -48,11 +49,15 @@ class Training:
 
     def __post_init__(self) -> None:
         if self.decay not in DECAYS:
-            raise InputError(f"decay is '{self.decay}'; expected one of {', '.join(DECAYS)}. Mend the experiment.")
-        for name in ("learning_rate", *(field.name for field in fields(Training) if field.type.startswith("int"))):
-            value, least = getattr(self, name), 0 if name in ("seed", "context", "learning_rate") else 1
+            raise InputError(f"decay is '{self.decay}'; expected one of {', '.join(DECAYS)}. Mend it.")
+        for name in (field.name for field in fields(Training) if field.type.startswith("int")):
+            value, least = getattr(self, name), 0 if name in ("seed", "context") else 1
             if value is not None and value < least:
                 raise InputError(f"{name} is {value}; at least {least} is expected. Mend the experiment.")
+        if not 0 <= self.learning_rate < math.inf:
+            raise InputError(f"learning_rate is {self.learning_rate}; at least 0 is expected, such as 1e-3.")
+        if not 0 < self.plateau_factor < 1:
+            raise InputError(f"plateau_factor is {self.plateau_factor}; between 0 and 1 is expected, as 0.2.")
 
     def training(self) -> dict:
         """The settings of `mstl.fit` alone, as its keyword arguments."""
@@ -83,14 +88,15 @@ class Experiment(Training):
         for name in SIDES:
             value = getattr(self, name)
             value = value.split(",") if isinstance(value, str) else value
-            object.__setattr__(self, name, tuple(str(item).strip() for item in value or () if str(item).strip()))
+            names = (str(item).strip() for item in value or ())
+            object.__setattr__(self, name, tuple(item for item in names if item))
         object.__setattr__(self, "ratios", tuple(self.ratios))
         named = [subject for side in SIDES for subject in getattr(self, side)]
         twice = sorted({subject for subject in named if named.count(subject) > 1})
         if twice:
             raise InputError(f"Subjects {', '.join(twice)} stand on two sides of the split. Name each once.")
         if named and not self.train_subjects:
-            raise InputError("Subjects are named but no train_subjects. Name them too, or leave all to ratios.")
+            raise InputError("Subjects are named but no train_subjects. Name them too, or none.")
 
     @classmethod
     def load(cls, path: str | Path, *, changes: Iterable[str] = ()) -> Experiment:
@@ -104,24 +110,26 @@ class Experiment(Training):
             key, separator, value = change.partition("=")
             if not separator:
                 raise InputError(f"--set {change} is not of the form key=value, such as --set epochs=20.")
-            values[key.strip()] = yaml.safe_load(value)
+            values[key.strip()] = _parse_yaml(value, f"--set {change}")
         return cls.from_dict(values, source=str(path))
 
     @classmethod
     def from_dict(cls, values: dict, *, source: str = "the experiment") -> Experiment:
         """Build from a dictionary; raises `InputError` as `load` does."""
         known = {field.name: field for field in fields(cls)}
+        typed = {}
         for key, value in values.items():
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
+                near = difflib.get_close_matches(str(key), known, n=1)
                 hint = f"Did you mean '{near[0]}'?" if near else f"Known keys: {', '.join(known)}."
                 raise InputError(f"Key '{key}' in {source} is unknown. {hint}")
-            values[key] = _typed(key, value, known[key].type, source)
-        return cls(**values)
+            typed[key] = _typed(key, value, known[key].type, source)
+        return cls(**typed)
 
     def to_dict(self) -> dict:
         """Plain values for YAML: tuples become lists."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        values = asdict(self).items()
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values}
 
     def save(self, path: str | Path) -> None:
         """Write as YAML, whole or not at all."""
@@ -130,17 +138,26 @@ class Experiment(Training):
 
 def _read_yaml(path: Path) -> dict:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"Experiment {path} does not exist. Check the path.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"Experiment {path} cannot be read as YAML ({reason}). Mend the file.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Experiment {path} cannot be read as text ({error}). Check the path.") from error
+    values = _parse_yaml(text, f"Experiment {path}")
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise InputError(f"Experiment {path} is a {type(values).__name__}; lines of 'key: value' are expected.")
+        kind = type(values).__name__
+        raise InputError(f"Experiment {path} is a {kind}; lines of 'key: value' are expected. Mend the file.")
     return values
+
+
+def _parse_yaml(text: str, source: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2021-99-99
+        reason = " ".join(str(error).split())
+        raise InputError(f"{source} cannot be read as YAML ({reason}). Mend it.") from error
 
 
 def _typed(key: str, value: object, kind: str, source: str) -> object:
@@ -159,6 +176,6 @@ def _typed(key: str, value: object, kind: str, source: str) -> object:
             return value
         if base.startswith("tuple[float") and isinstance(value, (list, tuple)):
             return tuple(float(item) for item in value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise InputError(f"{key} in {source} is {value!r}; {kind} is expected. Mend the value.")
