@@ -29,14 +29,15 @@ RunFolder = Annotated[Path, typer.Argument(help="Folder of a training.", show_de
 def main() -> None:
     """Run the command line; wrong input ends in one line and exit code 1."""
     try:
-        app()
+        app(prog_name="mstl")
     except (InputError, OSError) as error:
-        errors.print(f"[bold red]Error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
+        message = " ".join(str(error).splitlines())
+        errors.print(f"[bold red]Error:[/] {_escaped(message)}", soft_wrap=True, highlight=False)
         sys.exit(1)
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+def _version(version: Annotated[bool, typer.Option("--version", help="Print it and leave.")] = False) -> None:
     if version:
         console.print(f"mstl {mstl.__version__}", highlight=False)
         raise typer.Exit
@@ -47,7 +48,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="New folder for everything that is made.")] = Path("mstl-demo"),
     seed: Annotated[int, typer.Option(help="Another seed gives another cohort and training.")] = 0,
 ) -> None:
-    """The whole journey on a synthetic cohort: scans, training, masks, scores, report. Minutes on a laptop."""
+    """The whole journey on a synthetic cohort, from scans to report: minutes on a laptop."""
     from mstl.demo import run_demo
 
     scores = run_demo(out, seed=seed, console=console)
@@ -104,19 +105,17 @@ def index(
 @app.command()
 def check(cohort: CohortFile) -> None:
     """Read every file of a cohort and list what is wrong; exit code 1 where something is."""
-    from rich.table import Table
-
     cases = mstl.Cohort.from_csv(cohort, files_exist=False)
     with _progress("Checking", len(cases)) as step:
         findings = mstl.check_cohort(cases, progress=step)
     if not findings:
         console.print(f"{len(cases)} cases of {len(cases.subjects)} subjects: nothing is wrong.")
         return
-    table = Table("case", "file", "what is wrong")
     for finding in findings:
-        table.add_row(finding.case, finding.role, _escaped(finding.message))
-    console.print(table)
-    raise typer.Exit(1)
+        what = f"[bold]{_escaped(finding.case)}[/] {finding.role}: {_escaped(finding.message)}"
+        console.print(what, soft_wrap=True, highlight=False)
+    count = len(findings)
+    raise InputError(f"Files of {cohort} that cannot be used: {count}, listed above. Mend or remove them.")
 
 
 @app.command()
@@ -128,11 +127,15 @@ def prepare(
     shape: Annotated[str, typer.Option(help="Voxels D,H,W; default: the brain's box.")] = "",
     normalise: Annotated[str, typer.Option(help="zscore, max, minmax or percentile.")] = "zscore",
     binarise_masks: Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5.")] = False,
-    resample_masks: Annotated[bool, typer.Option("--resample-masks", help="Accept masks on another grid.")] = False,
+    resample_masks: Annotated[bool, typer.Option("--resample-masks", help="Accept other grids.")] = False,
     jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
 ) -> None:
     """Bring every case to one orientation, grid and intensity scale; unchanged cases are kept."""
     cases = mstl.Cohort.from_csv(cohort)
+    try:
+        cases.require(_split(modalities))
+    except InputError as error:
+        raise InputError(f"{cohort}: {error}") from None
     with _progress("Preparing", len(cases)) as step:
         prepared = mstl.prepare(
             cases,
@@ -146,21 +149,25 @@ def prepare(
             jobs=jobs,
             progress=step,
         )
-    console.print(f"Prepared {len(prepared)} cases of {len(prepared.subjects)} subjects in {out}.", soft_wrap=True)
+    size = f"{len(prepared)} cases of {len(prepared.subjects)} subjects"
+    console.print(f"Prepared {size} in {out}.", soft_wrap=True)
 
 
 @app.command()
 def train(
     experiment: Annotated[Path, typer.Argument(help="EXPERIMENT.yaml", show_default=False)],
-    changes: Annotated[list[str], typer.Option("--set", help="key=value in place of the file's; repeat it.")] = [],  # noqa: B006
+    changes: Annotated[list[str], typer.Option("--set", help="key=value; repeat it.")] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="New folder of the training.")] = Path("run"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
 ) -> None:
     """Train a network on prepared cases."""
-    from mstl.training.experiment import train_experiment
-    from mstl.training.progress import TrainingProgress
+    from mstl.training.experiment import split_sides, train_experiment
 
     settings = mstl.Experiment.load(experiment, changes=changes)
+    split_sides(mstl.PreparedCohort.open(settings.prepared), settings)
+
+    from mstl.training.progress import TrainingProgress  # starts TensorFlow: after what can be wrong at once
+
     run = train_experiment(settings, out=out, resume=resume, callbacks=[TrainingProgress(console)])
     last = run.history.iloc[-1]
     seen = f", validation Dice {run.history['val_dice'].max():.3f} at best" if "val_dice" in last else ""
@@ -183,12 +190,13 @@ def threshold(run: RunFolder) -> None:
 def predict(
     run: RunFolder,
     inputs: Annotated[
-        list[str], typer.Argument(help="cohort.csv, a prepared folder, or flair=a.nii.gz t1=b.nii.gz", show_default=False)
+        list[str],
+        typer.Argument(help="cohort.csv, prepared folder, or flair=a.nii.gz t1=b.nii.gz", show_default=False),
     ],
     out: Annotated[Path, typer.Option(help="New folder for the masks.")] = Path("predictions"),
     subjects: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
     threshold: Annotated[float | None, typer.Option(help="Default: the run's, see 'mstl threshold'.")] = None,
-    flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored slices: slower, smoother.")] = False,
+    flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored slices: slower.")] = False,
     weights: Annotated[str, typer.Option(help="best or last")] = "best",
 ) -> None:
     """Segment scans: a mask and a probability map each, on the scanner's own grid."""
@@ -233,7 +241,7 @@ def _cases(inputs: list[str]):
         name = next(iter(images.values())).name.split(".")[0]
         return mstl.Cohort([mstl.Case(subject=name, images=images)])
     if len(inputs) > 1:
-        raise InputError(f"{len(inputs)} inputs were given; expected one cohort.csv, one prepared folder, or pairs.")
+        raise InputError(f"{len(inputs)} inputs were given; expected a cohort.csv, prepared folder or pairs.")
     path = Path(inputs[0])
     return mstl.PreparedCohort.open(path) if path.is_dir() else mstl.Cohort.from_csv(path)
 
@@ -256,7 +264,8 @@ def _progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
     """A bar with an estimate of what remains; call what it yields once a case."""
     from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
-    with Progress(SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn(), console=console) as bar:
+    columns = (SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(description, total=total)
         yield lambda name: bar.advance(task)
 
@@ -276,7 +285,7 @@ def _numbers(text: str, kind: type, option: str) -> tuple | None:
     try:
         return tuple(kind(part) for part in _split(text)) or None
     except ValueError:
-        raise InputError(f"{option} is '{text}'; one number or three separated by commas are expected.") from None
+        raise InputError(f"{option} is '{text}'; one number or three with commas are expected.") from None
 
 
 def _escaped(text: str) -> str:

@@ -162,20 +162,34 @@ def _parse_yaml(text: str, source: str) -> object:
 
 def _typed(key: str, value: object, kind: str, source: str) -> object:
     """`value` as the field's annotation wants it; YAML reads 1e-3 as text, which a float field accepts."""
-    optional, base = "None" in kind, kind.split(" | ")[0]
-    if value is None and optional:
+    if value is None and "None" in kind:
         return None
     try:
-        if base == "float" and not isinstance(value, bool):
-            return float(value)
-        if base == "int" and not isinstance(value, bool) and float(value) == int(value):
-            return int(value)
-        if base == "str" and isinstance(value, str):
-            return value
-        if base.startswith("tuple[str") and isinstance(value, (str, list, tuple)):
-            return value
-        if base.startswith("tuple[float") and isinstance(value, (list, tuple)):
-            return tuple(float(item) for item in value)
+        return _READERS[kind.split(" | ")[0]](value)
     except (TypeError, ValueError, OverflowError):
-        pass
-    raise InputError(f"{key} in {source} is {value!r}; {kind} is expected. Mend the value.")
+        raise InputError(f"{key} in {source} is {value!r}; {kind} is expected. Mend the value.") from None
+
+
+def _fraction(value: object) -> float:
+    return float(_of_kind(value, (int, float, str)))
+
+
+def _whole(value: object) -> int:
+    if _fraction(value) != int(value):
+        raise ValueError
+    return int(value)
+
+
+def _of_kind(value: object, kinds: type | tuple[type, ...]) -> object:
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise TypeError
+    return value
+
+
+_READERS = {
+    "float": _fraction,
+    "int": _whole,
+    "str": lambda value: _of_kind(value, str),
+    "tuple[str, ...]": lambda value: _of_kind(value, (str, list, tuple)),
+    "tuple[float, ...]": lambda value: tuple(map(_fraction, _of_kind(value, (list, tuple)))),
+}

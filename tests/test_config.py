@@ -16,6 +16,7 @@ WHOLE = st.integers(1, 10**9)
 BY_TYPE = {
     "int": WHOLE,
     "int | None": st.none() | WHOLE,
+    "float | None": st.none() | st.floats(0.1, 0.9),
     "str": WORDS,
     "tuple[str, ...]": st.just(()),
     "tuple[float, ...]": st.lists(st.floats(0, 1), max_size=4).map(tuple),

@@ -49,7 +49,7 @@ class Preparation:
         object.__setattr__(self, "spacing", _three(self.spacing, "spacing", float))
         object.__setattr__(self, "shape", _three(self.shape, "shape", int))
         if not self.modalities:
-            raise InputError("No modality was given; at least one is needed, such as --modalities flair.")
+            raise InputError("The cases have no modality in common. Name at least one: --modalities flair.")
         if len(set(self.modalities)) < len(self.modalities):
             raise InputError(f"Modalities {', '.join(self.modalities)} name one twice. Name each once.")
         if self.normalise not in NORMALISATIONS:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -159,13 +160,22 @@ class PreparedCohort(Sequence):
 
     def split(self, *, ratios: Sequence[float], seed: int = 0) -> tuple[PreparedCohort, ...]:
         """Split by subject into sides of `ratios` (sum 1), balanced by lesion volume, drawn by `seed`."""
-        sides = split_subjects(self.lesion_ml_by_subject(), ratios=ratios, seed=seed)
+        with self._named():
+            sides = split_subjects(self.lesion_ml_by_subject(), ratios=ratios, seed=seed)
         return tuple(self.select(side) for side in sides)
 
     def folds(self, k: int, *, seed: int = 0) -> list[tuple[PreparedCohort, PreparedCohort]]:
         """`k` pairs (training, test) in which every subject is tested once."""
-        sides = fold_subjects(self.lesion_ml_by_subject(), k, seed=seed)
+        with self._named():
+            sides = fold_subjects(self.lesion_ml_by_subject(), k, seed=seed)
         return [(self.select(set(self.subjects).difference(side)), self.select(side)) for side in sides]
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{self.folder}: {error}") from None
 
     def lesion_ml_by_subject(self) -> dict[str, float]:
         """Lesion volume of each subject in ml, summed over its sessions."""

@@ -3,14 +3,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mstl._keras import keras
 from mstl.config import Experiment
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
-from mstl.models import build_model
-from mstl.training.fit import fit
-from mstl.training.run import Run
+
+if TYPE_CHECKING:
+    from mstl._keras import keras
+    from mstl.training.run import Run
 
 
 def train_experiment(
@@ -20,9 +21,13 @@ def train_experiment(
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run:
-    """Train what `experiment` describes into the folder `out`; see `mstl.fit` for `resume` and what is raised."""
+    """Train what `experiment` describes into `out`; see `mstl.fit` for `resume` and what is raised."""
     prepared = PreparedCohort.open(experiment.prepared)
     train, validation, test = split_sides(prepared, experiment)
+
+    from mstl.models import build_model  # after what can go wrong at once: TensorFlow takes seconds to start
+    from mstl.training.fit import fit
+
     channels = len(prepared.preparation["modalities"]) * (1 + 2 * experiment.context)
     model = build_model(
         experiment.model,
@@ -31,9 +36,8 @@ def train_experiment(
         stem=experiment.stem,
         encoder_weights=None if experiment.init == "random" else experiment.init,
     )
-    return fit(
-        model, train, validation, test=test, out=out, resume=resume, callbacks=callbacks, **experiment.training()
-    )
+    settings = experiment.training()
+    return fit(model, train, validation, test=test, out=out, resume=resume, callbacks=callbacks, **settings)
 
 
 def split_sides(prepared: PreparedCohort, experiment: Experiment) -> tuple[PreparedCohort | None, ...]:
@@ -45,6 +49,7 @@ def split_sides(prepared: PreparedCohort, experiment: Experiment) -> tuple[Prepa
         sides = (experiment.train_subjects, experiment.validation_subjects, experiment.test_subjects)
         return tuple(prepared.select(side) if side else None for side in sides)
     if len(experiment.ratios) != 3:
-        raise InputError(f"ratios has {len(experiment.ratios)} numbers; 3 are expected: training, validation, test.")
+        count = len(experiment.ratios)
+        raise InputError(f"ratios has {count} numbers; 3 are expected: training, validation, test.")
     sides = prepared.split(ratios=experiment.ratios, seed=experiment.seed)
     return tuple(side if len(side) else None for side in sides)
