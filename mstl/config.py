@@ -23,7 +23,9 @@ class Training:
     Schedule: `learning_rate` stays ("constant") or falls to zero along a cosine (`decay: cosine`); it is
     multiplied by `plateau_factor` after each `plateau_patience` epochs without improvement, and the training
     stops after `stop_patience` such epochs (None: never). An epoch has `steps_per_epoch` batches (None: every
-    slice once), its validation `validation_steps` (None: every slice).
+    slice once), its validation `validation_steps` (None: every slice). `batch_norm_momentum` (None: as built,
+    0.99) says how long batch norm remembers: a training of a few hundred steps wants 0.9, or its moving
+    statistics, which prediction uses, still hold the initial ones.
 
     Sampling: `keep` is "lesion", "balanced" or "all" slices; `crop` a side in pixels (None: whole slices);
     `augment` "none", "thesis" or "strong"; `context` neighbouring slices at each side as further channels;
@@ -39,6 +41,7 @@ class Training:
     epochs: int = 50
     steps_per_epoch: int | None = None
     validation_steps: int | None = None
+    batch_norm_momentum: float | None = None
     batch_size: int = 16
     keep: str = "balanced"
     crop: int | None = None

@@ -50,6 +50,8 @@ def fit(
     out = _run_folder(Path(out), experiment, resume=resume)
     write_json(out / PREPARATION, train.preparation)
     write_json(out / ENVIRONMENT, environment([*train, *(validation or ())], seed=training.seed))
+    if training.batch_norm_momentum is not None:
+        _set_batch_norm_momentum(model, training.batch_norm_momentum)
     model.compile(keras.optimizers.Adam(training.learning_rate), get_loss(training.loss), training_metrics())
     history = load_state(out / STATE, model) if (out / STATE).exists() else []
     if not has_ended(training, monitored(history)):
@@ -73,6 +75,12 @@ def _train(model, train, validation, training, out, history, callbacks) -> None:
         )
     finally:
         batches.close()
+
+
+def _set_batch_norm_momentum(model: keras.Model, momentum: float) -> None:
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = momentum
 
 
 def _training_batches(cases: PreparedCohort, training: Training) -> SliceSequence:
