@@ -17,7 +17,7 @@ FLOORS = (
     ("training",),
     ("evaluation",),
     ("reporting",),
-    ("compare",),
+    ("compare", "demo"),
     ("cli",),
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

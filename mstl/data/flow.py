@@ -5,15 +5,17 @@ import threading
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from mstl._keras import keras
-from mstl.data.augment import ImageDataAugmentor
 from mstl.errors import InputError
 from mstl.files import whole_file
+
+if TYPE_CHECKING:
+    from mstl.data.augment import ImageDataAugmentor
 
 ORDER, DRAW = 0, 1  # which random stream of a seed
 

@@ -234,6 +234,13 @@ def _mask(case: Case, reference: Volume, grid: Grid, preparation: Preparation) -
             f"Mask {mask.path} does not share the grid of {reference.path} ({difference}). "
             "Re-export the mask, or run 'mstl prepare --resample-masks'."
         )
+    inside = resample(np.ones(grid.shape, np.uint8), grid, mask.grid, nearest=True)
+    cut = int(np.count_nonzero(mask.data.astype(bool) & (inside == 0)))
+    if cut:
+        raise InputError(
+            f"Mask {mask.path} has {cut} lesion voxels outside the box around the brain, where they would be lost. "
+            "Check the mask, or give the case a brain_mask that covers them."
+        )
     return resample(mask.data, mask.grid, grid, nearest=True)
 
 
