@@ -1,0 +1,104 @@
+import nibabel as nib
+import numpy as np
+import pytest
+
+from mstl._keras import keras
+from mstl.data.case import Case
+from mstl.data.cohort import Cohort
+from mstl.data.prepare import prepare
+from mstl.errors import InputError
+from mstl.evaluation.predict import predict
+from mstl.evaluation.threshold import set_threshold
+from mstl.files import read_json, sha256
+from mstl.training.fit import fit
+
+
+@pytest.fixture(scope="module")
+def run(tiny_prepared, tmp_path_factory):
+    """A run whose one convolution finds what is bright in flair."""
+    keras.utils.set_random_seed(0)
+    image = keras.layers.Input((None, None, 2))
+    model = keras.Model(image, keras.layers.Conv2D(1, 1, activation="sigmoid")(image))
+    model.set_weights([np.reshape([4.0, 0.0], (1, 1, 2, 1)).astype("f"), np.array([-6.0], "f")])
+    sides = tiny_prepared.select(["ras"]), tiny_prepared.select(["pil"])
+    settings = {"epochs": 1, "steps_per_epoch": 1, "batch_size": 2, "learning_rate": 1e-9}
+    return fit(model, *sides, out=tmp_path_factory.mktemp("runs") / "run", **settings)
+
+
+def test_masks_lie_on_the_grid_of_the_reference_scan(run, tiny_prepared, tiny_cohort, tmp_path):
+    out = predict(run, tiny_prepared, out=tmp_path / "out")
+    for case in tiny_cohort:
+        reference = nib.load(case.images["flair"])
+        for kind, dtype in (("prediction", np.uint8), ("probability", np.float32)):
+            image = nib.load(out / f"{case.name}_{kind}.nii.gz")
+            assert image.shape == reference.shape
+            assert image.get_data_dtype() == dtype
+            for form in (image.get_sform(), image.get_qform()):
+                assert np.allclose(form, reference.affine, atol=1e-3)
+
+
+def test_the_prediction_is_the_probability_cut_at_the_threshold(run, tiny_prepared, tmp_path):
+    out = predict(run, tiny_prepared, out=tmp_path / "out", threshold=0.3)
+    probability = nib.load(out / "ras_probability.nii.gz").get_fdata()
+    prediction = nib.load(out / "ras_prediction.nii.gz").get_fdata()
+    assert np.array_equal(prediction, probability >= np.float32(0.3))
+    assert prediction.any()
+
+
+def test_bright_lesions_are_found_where_they_are(run, tiny_prepared, tiny_cohort, tmp_path):
+    out = predict(run, tiny_prepared, out=tmp_path / "out")
+    for case in tiny_cohort:
+        found = nib.load(out / f"{case.name}_prediction.nii.gz").get_fdata() > 0
+        truth = nib.load(case.mask).get_fdata() > 0
+        assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.9
+
+
+def test_raw_scans_are_prepared_as_the_training_data_were(run, tiny_prepared, tiny_cohort, tmp_path):
+    first = predict(run, tiny_prepared, out=tmp_path / "prepared")
+    second = predict(run, tiny_cohort, out=tmp_path / "raw")
+    for case in tiny_cohort:
+        name = f"{case.name}_probability.nii.gz"
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_raw_scans_without_masks_are_enough(run, tiny_cohort, tmp_path):
+    case = tiny_cohort[0]
+    out = predict(run, Cohort([Case(subject="new", images=case.images)]), out=tmp_path / "out")
+    assert (out / "new_prediction.nii.gz").exists()
+
+
+def test_the_sidecar_names_space_threshold_and_weights(run, tiny_prepared, tmp_path):
+    sidecar = read_json(predict(run, tiny_prepared, out=tmp_path / "out", threshold=0.4) / "ras.json")
+    assert sidecar["threshold"] == 0.4
+    assert sidecar["weights_sha256"] == sha256(run.weights("best"))
+    assert sidecar["reference"] == tiny_prepared[0].record["sources"]["flair"]
+    assert sidecar["space"] == "grid of the reference scan"
+
+
+def test_the_threshold_of_the_run_is_chosen_on_its_validation_cases_and_used(run, tiny_prepared, tmp_path):
+    choice = set_threshold(run)
+    stored = read_json(run.folder / "threshold.json")
+    assert stored["chosen_on"] == ["pil"]
+    assert run.threshold == choice.threshold == stored["threshold"]
+    sidecar = read_json(predict(run, tiny_prepared, out=tmp_path / "out") / "ras.json")
+    assert sidecar["threshold"] == choice.threshold
+    (run.folder / "threshold.json").unlink()
+
+
+def test_cases_prepared_otherwise_are_refused(run, tiny_cohort, tmp_path):
+    other = prepare(tiny_cohort, tmp_path / "other", normalise="max")
+    with pytest.raises(InputError, match="prepared with normalise max, the run .* trained with zscore"):
+        predict(run, other, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("threshold", [0, 1, -0.2])
+def test_a_threshold_that_cuts_nothing_is_refused(run, tiny_prepared, tmp_path, threshold):
+    with pytest.raises(InputError, match="between 0 and 1"):
+        predict(run, tiny_prepared, out=tmp_path / "out", threshold=threshold)
+
+
+def test_a_folder_that_is_not_empty_is_refused(run, tiny_prepared, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="not empty"):
+        predict(run, tiny_prepared, out=tmp_path)

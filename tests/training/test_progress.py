@@ -1,0 +1,19 @@
+import io
+
+from rich.console import Console
+
+from mstl.training.fit import fit
+from mstl.training.progress import TrainingProgress
+
+
+def test_the_bar_shows_epochs_loss_and_validation_dice(prepared, small_model, tmp_path):
+    console = Console(file=io.StringIO(), width=160)
+    fit(
+        small_model(), prepared.select(["s0"]), prepared.select(["s1"]), out=tmp_path / "run", epochs=2,
+        steps_per_epoch=2, batch_size=2, callbacks=[TrainingProgress(console)],
+    )  # fmt: skip
+    shown = console.file.getvalue()
+    assert "epoch 2/2" in shown
+    assert "4/4" in shown
+    assert "loss" in shown
+    assert "validation Dice" in shown
