@@ -1,0 +1,69 @@
+"""The command line from scans to report, as a person types it."""
+import re
+import sys
+
+import nibabel as nib
+import pytest
+
+import mstl
+from mstl.cli import main
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Function that runs `mstl` with arguments and returns what it printed; the exit code must be 0."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mstl", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        assert not end.value.code, printed.err
+        return printed.out
+
+    return call
+
+
+EXPERIMENT = """
+ratios: [0.6, 0.2, 0.2]
+stem: direct
+epochs: 1
+steps_per_epoch: 2
+batch_size: 2
+crop: 64
+validation_steps: 1
+"""
+
+
+def test_from_scans_to_report(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "5 subjects" in run("phantom", "scans", "--subjects", 5, "--scanner", "quick")
+    patterns = [f"{name}={{subject}}/{{subject}}_{name}.nii.gz" for name in ("flair", "t1", "t2", "mask", "brain_mask")]
+    assert "5 cases" in run("index", "scans", *(word for text in patterns for word in ("--pattern", text)))
+    assert "nothing is wrong" in run("check", "cohort.csv")
+    assert "Prepared 5 cases" in run("prepare", "cohort.csv", "prepared", "--modalities", "flair,t1")
+    (tmp_path / "small.yaml").write_text(EXPERIMENT)
+    assert "Trained" in run("train", "small.yaml", "--set", "seed=1", "--out", "run")
+    assert re.search(r"Threshold 0\.\d+", run("threshold", "run"))
+    test = ",".join(mstl.Run("run").experiment.test_subjects)
+    assert "1 case" in run("predict", "run", "prepared", "--subjects", test, "--out", "predictions")
+    assert test in run("evaluate", "predictions", "cohort.csv", "--subjects", test, "--out", "scores.csv")
+    said = run("report", "run", "--predictions", "predictions", "--cohort", "cohort.csv", "--scores", "scores.csv")
+    assert "report.html" in said
+    assert test in (tmp_path / "run" / "report.html").read_text()
+    scan = f"scans/{test}/{test}_flair.nii.gz"
+    run("predict", "run", f"flair={scan}", f"t1={scan.replace('flair', 't1')}", "--out", "one", "--flip")
+    mask = nib.load(next((tmp_path / "one").glob("*_prediction.nii.gz")))
+    assert mask.shape == nib.load(scan).shape
+    assert "1 epochs" in run("train", "small.yaml", "--set", "seed=1", "--out", "run", "--resume")
+
+
+def test_the_version_is_printed(run):
+    assert run("--version").strip() == f"mstl {mstl.__version__}"
+
+
+def test_equal_phantoms_have_equal_bytes(run, tmp_path):
+    for folder in ("a", "b"):
+        run("phantom", tmp_path / folder, "--subjects", 1, "--scanner", "quick", "--modalities", "flair")
+    first, second = (sorted((tmp_path / folder).rglob("*.gz")) for folder in ("a", "b"))
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
