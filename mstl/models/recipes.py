@@ -16,7 +16,9 @@ _RECIPES: WeakKeyDictionary[keras.Model, dict] = WeakKeyDictionary()
 def buildable(name: str) -> Callable:
     """Decorate a builder: `name` builds its models, and each remembers the arguments that it was built with."""
 
-    def register(builder: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
+    def decorate(builder: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
+        """Register `builder` and wrap it."""
+
         @functools.wraps(builder)
         def build(**arguments) -> keras.Model:
             model = builder(**arguments)
@@ -26,7 +28,7 @@ def buildable(name: str) -> Callable:
         BUILDERS[name] = build
         return build
 
-    return register
+    return decorate
 
 
 def build_model(name: str, *, seed: int | None = None, **arguments) -> keras.Model:

@@ -87,7 +87,7 @@ def test_the_threshold_of_the_run_is_chosen_on_its_validation_cases_and_used(run
 
 def test_cases_prepared_otherwise_are_refused(run, tiny_cohort, tmp_path):
     other = prepare(tiny_cohort, tmp_path / "other", normalise="max")
-    with pytest.raises(InputError, match="prepared with normalise max, the run .* trained with zscore"):
+    with pytest.raises(InputError, match=r"prepared with normalise max, the run .* trained with zscore"):
         predict(run, other, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

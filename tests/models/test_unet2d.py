@@ -26,7 +26,8 @@ def structure(path):
         names = list(file.attrs["layer_names"])
         weights = {name: list(file[name].attrs["weight_names"]) for name in names}
         shapes = {name: [list(file[name][weight].shape) for weight in weights[name]] for name in names}
-    return names, {name: list(map(list, zip(weights[name], shapes[name]))) for name in names if weights[name]}
+    pairs = {name: zip(weights[name], shapes[name], strict=True) for name in names if weights[name]}
+    return names, {name: [list(pair) for pair in named] for name, named in pairs.items()}
 
 
 def test_parameter_counts_are_those_of_the_published_model(thesis, direct):
