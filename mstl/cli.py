@@ -191,8 +191,11 @@ def predict(
     run: RunFolder,
     inputs: Annotated[
         list[str],
-        typer.Argument(help="cohort.csv, prepared folder, or flair=a.nii.gz t1=b.nii.gz", show_default=False),
-    ],
+        typer.Argument(
+            help="cohort.csv, prepared folder, or flair=a.nii.gz t1=b.nii.gz; default: the run's test subjects.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="New folder for the masks.")] = Path("predictions"),
     subjects: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
     threshold: Annotated[float | None, typer.Option(help="Default: the run's, see 'mstl threshold'.")] = None,
@@ -200,7 +203,7 @@ def predict(
     weights: Annotated[str, typer.Option(help="best or last")] = "best",
 ) -> None:
     """Segment scans: a mask and a probability map each, on the scanner's own grid."""
-    cases = _cases(inputs)
+    cases = _cases(inputs) if inputs else mstl.Run(run).prepared("test")
     cases = cases.select(_split(subjects)) if subjects else cases
     with _progress("Predicting", len(cases)) as step:
         mstl.predict(run, cases, out=out, threshold=threshold, flip=flip, weights=weights, progress=step)

@@ -46,7 +46,8 @@ def test_from_scans_to_report(run, tmp_path, monkeypatch):
     assert "Trained" in run("train", "small.yaml", "--set", "seed=1", "--out", "run")
     assert re.search(r"Threshold 0\.\d+", run("threshold", "run"))
     test = ",".join(mstl.Run("run").experiment.test_subjects)
-    assert "1 case" in run("predict", "run", "prepared", "--subjects", test, "--out", "predictions")
+    assert "1 case" in run("predict", "run", "--out", "predictions")
+    assert "1 case" in run("predict", "run", "prepared", "--subjects", test, "--out", "named")
     assert test in run("evaluate", "predictions", "cohort.csv", "--subjects", test, "--out", "scores.csv")
     said = run("report", "run", "--predictions", "predictions", "--cohort", "cohort.csv", "--scores", "scores.csv")
     assert "report.html" in said
