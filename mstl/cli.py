@@ -253,8 +253,11 @@ def _print_scores(scores) -> None:
     """A row a case, the columns that people read first, and the mean."""
     from rich.table import Table
 
-    columns = ("dice", "hausdorff95_mm", "lesion_f1", "reference_ml", "prediction_ml")
-    table = Table("case", *columns)
+    columns = {
+        "dice": "Dice", "hausdorff95_mm": "HD95 mm", "lesion_f1": "lesion F1", "reference_ml": "ml, reference",
+        "prediction_ml": "ml, predicted",
+    }  # fmt: skip
+    table = Table("case", *columns.values())
     for row in scores.to_dict("records"):
         table.add_row(str(row["case"]), *(f"{row[column]:.3g}" for column in columns))
     console.print(table)

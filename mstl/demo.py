@@ -19,7 +19,7 @@ from mstl.reporting.page import write_report
 from mstl.training.experiment import train_experiment
 from mstl.training.progress import TrainingProgress
 
-SUBJECTS = 15
+SUBJECTS = 10
 MODALITIES = ("flair", "t1", "t2")
 SETTINGS = {
     "ratios": (0.6, 0.2, 0.2),
@@ -27,11 +27,16 @@ SETTINGS = {
     "loss": "bce_dice",
     "learning_rate": 1e-3,
     "decay": "cosine",
-    "epochs": 6,
-    "steps_per_epoch": 25,
-    "batch_size": 16,
+    "epochs": 5,
+    "steps_per_epoch": 50,
+    "validation_steps": 10,
+    "batch_norm_momentum": 0.9,
+    "batch_size": 8,
+    "crop": 96,
     "augment": "thesis",
 }
+JOBS = 2  # processes that make and prepare cases
+
 
 
 def run_demo(out: str | Path, *, seed: int = 0, console: Console | None = None) -> pd.DataFrame:
@@ -42,13 +47,13 @@ def run_demo(out: str | Path, *, seed: int = 0, console: Console | None = None) 
     """
     out, console = new_folder(out), console or Console(quiet=True)
     console.print(f"1/6 Making {SUBJECTS} synthetic subjects with MS lesions")
-    cohort = write_phantoms(out / "scans", subjects=SUBJECTS, modalities=MODALITIES, scanner="quick", seed=seed)
+    cohort = write_phantoms(out / "scans", subjects=SUBJECTS, modalities=MODALITIES, seed=seed, jobs=JOBS)
     console.print("2/6 Checking every file")
     findings = check_cohort(cohort)
     if findings:
         raise InputError(f"The synthetic cohort is damaged: {findings[0].message}")
     console.print("3/6 Preparing: one orientation, the brain in the middle, intensities normalised")
-    prepare(cohort, out / "prepared", modalities=MODALITIES)
+    prepare(cohort, out / "prepared", modalities=MODALITIES, jobs=JOBS)
     console.print("4/6 Training a U-Net with a ResNet-34 encoder from random weights")
     experiment = Experiment(prepared=str(out / "prepared"), seed=seed, **SETTINGS)
     run = train_experiment(experiment, out=out / "run", callbacks=[TrainingProgress(console)])

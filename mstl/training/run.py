@@ -13,7 +13,7 @@ from mstl.files import read_json
 from mstl.models import build_model
 
 EXPERIMENT, HISTORY, ENVIRONMENT, THRESHOLD = "experiment.yaml", "history.csv", "environment.json", "threshold.json"
-BEST, LAST, STATE = "best.h5", "last.h5", "state/state.npz"
+BEST, LAST, STATE = "best.h5", "last.h5", "state/state.h5"
 CUSTOM_MODEL = "custom"  # stands in an experiment for a model that none of our builders made
 DEFAULT_THRESHOLD = 0.5
 

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from mstl._keras import keras
@@ -14,10 +14,11 @@ from mstl.files import whole_file
 
 def save_state(path: str | Path, model: keras.Model, history: list[dict]) -> None:
     """Write weights, optimizer variables (steps, moments) and `history` of a compiled model, whole or not at all."""
-    arrays = {f"weight_{index}": array for index, array in enumerate(model.get_weights())}
-    arrays |= {f"optimizer_{index}": variable.numpy() for index, variable in enumerate(_optimizer(model))}
-    with whole_file(path) as temporary:
-        np.savez(temporary, history=np.array(json.dumps(history)), **arrays)
+    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["history"] = json.dumps(history)
+        for name, variables in _groups(model).items():
+            for index, variable in enumerate(variables):
+                file[f"{name}/{index}"] = variable.numpy()
 
 
 def load_state(path: str | Path, model: keras.Model) -> list[dict]:
@@ -26,12 +27,12 @@ def load_state(path: str | Path, model: keras.Model) -> list[dict]:
     Raises `InputError` where the file is damaged or belongs to another model.
     """
     try:
-        with np.load(path, allow_pickle=False) as state:
-            history = json.loads(str(state["history"]))
-            for prefix, variables in (("weight", model.weights), ("optimizer", _optimizer(model))):
+        with h5py.File(path, "r") as file:
+            history = json.loads(file.attrs["history"])
+            for name, variables in _groups(model).items():
                 for index, variable in enumerate(variables):
-                    variable.assign(state[f"{prefix}_{index}"])
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+                    variable.assign(file[f"{name}/{index}"][()])
+    except (OSError, KeyError, ValueError) as error:
         raise InputError(
             f"State {path} is damaged or of another model ({error}). Train into a new folder instead."
         ) from error
@@ -46,6 +47,6 @@ def reseed(model: keras.Model, *, seed: int, epoch: int) -> None:
             generator.reset_from_seed(int(np.random.SeedSequence([seed, epoch, index]).generate_state(1)[0]))
 
 
-def _optimizer(model: keras.Model) -> list:
+def _groups(model: keras.Model) -> dict[str, list]:
     model.optimizer.build(model.trainable_variables)
-    return list(model.optimizer.variables)
+    return {"weights": model.weights, "optimizer": list(model.optimizer.variables)}

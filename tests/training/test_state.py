@@ -23,9 +23,9 @@ def trained(small_model, steps):
 
 def test_a_loaded_state_goes_on_as_if_never_saved(small_model, tmp_path):
     model, images, masks = trained(small_model, 3)
-    save_state(tmp_path / "state.npz", model, [{"epoch": 0, "loss": 0.1}])
+    save_state(tmp_path / "state.h5", model, [{"epoch": 0, "loss": 0.1}])
     twin = compiled(small_model())
-    assert load_state(tmp_path / "state.npz", twin) == [{"epoch": 0, "loss": 0.1}]
+    assert load_state(tmp_path / "state.h5", twin) == [{"epoch": 0, "loss": 0.1}]
     for each in (model, twin):
         reseed(each, seed=0, epoch=3)
         each.train_on_batch(images, masks)
@@ -34,8 +34,8 @@ def test_a_loaded_state_goes_on_as_if_never_saved(small_model, tmp_path):
 
 def test_history_keeps_every_digit(small_model, tmp_path):
     history = [{"epoch": 0, "loss": 0.1 + 0.2, "learning_rate": 1 / 3}]
-    save_state(tmp_path / "state.npz", compiled(small_model()), history)
-    assert load_state(tmp_path / "state.npz", compiled(small_model())) == history
+    save_state(tmp_path / "state.h5", compiled(small_model()), history)
+    assert load_state(tmp_path / "state.h5", compiled(small_model())) == history
 
 
 def test_reseed_makes_dropout_a_function_of_seed_and_epoch(small_model):
@@ -52,14 +52,14 @@ def test_reseed_makes_dropout_a_function_of_seed_and_epoch(small_model):
 
 
 def test_a_truncated_state_is_refused_by_name(small_model, tmp_path):
-    path = tmp_path / "state.npz"
+    path = tmp_path / "state.h5"
     save_state(path, compiled(small_model()), [])
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(InputError, match=r"state\.npz is damaged"):
+    with pytest.raises(InputError, match=r"state\.h5 is damaged"):
         load_state(path, compiled(small_model()))
 
 
 def test_a_state_of_another_model_is_refused(small_model, tmp_path):
-    save_state(tmp_path / "state.npz", compiled(small_model(channels=2)), [])
+    save_state(tmp_path / "state.h5", compiled(small_model(channels=2)), [])
     with pytest.raises(InputError, match="of another model"):
-        load_state(tmp_path / "state.npz", compiled(small_model(channels=3)))
+        load_state(tmp_path / "state.h5", compiled(small_model(channels=3)))
