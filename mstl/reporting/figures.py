@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -60,12 +61,13 @@ def learning_curves(history: pd.DataFrame) -> Figure:
 
 
 def _rate_axis(axes: Axes, rates: pd.Series) -> None:
-    """Log axis where the rate falls to a third or less; a schedule of few steps has its values as ticks."""
+    """Log axis where the rate falls to a third or less; a few values that lie well apart become its ticks."""
     values = sorted(set(rates.dropna()))
     if values and values[0] > 0 and values[-1] > 3 * values[0]:
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
-    if 0 < len(values) <= 5:
+    apart = all(high > 1.5 * low for low, high in itertools.pairwise(values))
+    if 0 < len(values) <= 5 and apart:
         axes.set_yticks(values, labels=[f"{value:.2g}".replace("e-0", "e-") for value in values])
 
 
@@ -152,7 +154,7 @@ def _sheet(rows: Sequence[tuple], *, heights, spacing, title: str, legend: Mappi
                 if masks[index].any():
                     axes.contour(masks[index].astype(np.float32), levels=[0.5], **style)
             axes.set(xlim=(left - 0.5, right - 0.5), ylim=(bottom - 0.5, top - 0.5))
-            _write_corners(axes, ("R", "L", f"z {heights[index]:+.0f} mm", name if index == 0 else ""))
+            _write_corners(axes, ("R", "L", f"z {round(heights[index]):+d} mm", name if index == 0 else ""))
     _head(figure, title, legend)
     return figure
 

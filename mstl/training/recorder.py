@@ -51,7 +51,7 @@ class RunRecorder(keras.callbacks.Callback):
         rate = float(self.model.optimizer.learning_rate.numpy())
         values = {name: float(value) for name, value in (logs or {}).items() if name != "lr"}
         seconds = round(time.monotonic() - self.started, 3)
-        self.history.append({"epoch": epoch, "learning_rate": rate, **values, "seconds": seconds})
+        self.history.append({"epoch": epoch + 1, "learning_rate": rate, **values, "seconds": seconds})
         self._save_weights(LAST)
         if "val_dice" not in values or is_best(monitored(self.history)):
             self._save_weights(BEST)

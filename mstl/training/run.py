@@ -42,7 +42,7 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """A row an epoch: epoch, learning_rate, loss and metrics, those of validation with `val_`, seconds."""
+        """A row an epoch: epoch (from 1), learning_rate, loss and metrics, those of validation with `val_`, seconds."""
         if not (self.folder / HISTORY).exists():
             raise InputError(f"Run {self.folder} has no finished epoch. Train it further with --resume.")
         return pd.read_csv(self.folder / HISTORY)

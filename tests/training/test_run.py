@@ -23,7 +23,7 @@ def test_a_run_knows_its_settings_history_and_sides(folder, prepared):
     assert run.experiment.train_subjects == ("s0", "s1")
     assert run.experiment.test_subjects == ("s3",)
     assert run.preparation == prepared.preparation
-    assert list(run.history["epoch"]) == [0]
+    assert list(run.history["epoch"]) == [1]
     assert run.prepared("validation").subjects == ("s2",)
 
 
