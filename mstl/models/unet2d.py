@@ -35,19 +35,32 @@ def unet_resnet34(
     """
     _check(channels, num_classes, stem, encoder_weights)
     direct = stem == "direct"
-    unet = sm.Unet(
-        "resnet34",
-        input_shape=(None, None, channels if direct else 3),
-        classes=num_classes,
-        activation="sigmoid" if num_classes == 1 else "softmax",
-        encoder_weights=None if encoder_weights is None else str(encoder_weights),
-    )
+    unet = _unet(channels if direct else 3, num_classes, encoder_weights)
     unet = keras.Model(unet.inputs, unet.outputs, name="model_1")
     if direct:
         return unet
     image = keras.layers.Input((None, None, channels), name="input_1")
     colours = keras.layers.Conv2D(3, (1, 1), name="conv2d")(image)
     return keras.Model(image, unet(colours), name="model_2")
+
+
+def _unet(channels: int, num_classes: int, encoder_weights: str | Path | None) -> keras.Model:
+    try:
+        return sm.Unet(
+            "resnet34",
+            input_shape=(None, None, channels),
+            classes=num_classes,
+            activation="sigmoid" if num_classes == 1 else "softmax",
+            encoder_weights=None if encoder_weights is None else str(encoder_weights),
+        )
+    except Exception as error:  # Keras' download raises a bare Exception
+        if encoder_weights is None:
+            raise
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"Encoder weights '{encoder_weights}' cannot be loaded ({reason}). Give a .h5 of the ResNet-34 encoder's "
+            "weights, or 'imagenet' on a machine that reaches the network."
+        ) from error
 
 
 def _check(channels: int, num_classes: int, stem: str, encoder_weights: str | Path | None) -> None:

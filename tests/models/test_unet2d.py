@@ -86,3 +86,10 @@ def test_encoder_weights_from_a_file_reach_the_encoder(direct, tmp_path):
 def test_invalid_arguments_say_what_is_expected(arguments, message):
     with pytest.raises(InputError, match=message):
         unet_resnet34(**arguments)
+
+
+def test_a_file_that_is_no_encoder_is_refused_in_one_line(tmp_path):
+    (tmp_path / "text.h5").write_text("not HDF5")
+    with pytest.raises(InputError, match=r"text\.h5' cannot be loaded") as caught:
+        unet_resnet34(channels=3, encoder_weights=tmp_path / "text.h5")
+    assert "\n" not in str(caught.value)
