@@ -23,6 +23,8 @@ console = Console()
 errors = Console(stderr=True)
 
 CohortFile = Annotated[Path, typer.Argument(help="cohort.csv", show_default=False)]
+BinariseMasks = Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5.")]
+ResampleMasks = Annotated[bool, typer.Option("--resample-masks", help="Accept masks on other grids.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a training.", show_default=False)]
 
 
@@ -96,18 +98,18 @@ def index(
     if layout:
         cohort = mstl.Cohort.from_layout(root, layout=layout)
     else:
-        cohort = mstl.Cohort.from_glob(root, patterns=dict(_pair(text) for text in pattern))
+        cohort = mstl.Cohort.from_glob(root, patterns=_pairs(pattern))
     cohort.to_csv(out)
     console.print(f"Wrote {out}: {len(cohort)} cases of {len(cohort.subjects)} subjects, each with "
                   f"{', '.join(cohort.modalities)}.", soft_wrap=True)  # fmt: skip
 
 
 @app.command()
-def check(cohort: CohortFile) -> None:
+def check(cohort: CohortFile, binarise_masks: BinariseMasks = False) -> None:
     """Read every file of a cohort and list what is wrong; exit code 1 where something is."""
     cases = mstl.Cohort.from_csv(cohort, files_exist=False)
     with _progress("Checking", len(cases)) as step:
-        findings = mstl.check_cohort(cases, progress=step)
+        findings = mstl.check_cohort(cases, binarise_masks=binarise_masks, progress=step)
     if not findings:
         console.print(f"{len(cases)} cases of {len(cases.subjects)} subjects: nothing is wrong.")
         return
@@ -126,8 +128,8 @@ def prepare(
     spacing: Annotated[str, typer.Option(help="mm, one number or D,H,W; default: the scanner's own.")] = "",
     shape: Annotated[str, typer.Option(help="Voxels D,H,W; default: the brain's box.")] = "",
     normalise: Annotated[str, typer.Option(help="zscore, max, minmax or percentile.")] = "zscore",
-    binarise_masks: Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5.")] = False,
-    resample_masks: Annotated[bool, typer.Option("--resample-masks", help="Accept other grids.")] = False,
+    binarise_masks: BinariseMasks = False,
+    resample_masks: ResampleMasks = False,
     jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
 ) -> None:
     """Bring every case to one orientation, grid and intensity scale; unchanged cases are kept."""
@@ -168,7 +170,8 @@ def train(
 
     from mstl.training.progress import TrainingProgress  # starts TensorFlow: after what can be wrong at once
 
-    run = train_experiment(settings, out=out, resume=resume, callbacks=[TrainingProgress(console)])
+    with TrainingProgress(console) as bar:
+        run = train_experiment(settings, out=out, resume=resume, callbacks=[bar])
     last = run.history.iloc[-1]
     seen = f", validation Dice {run.history['val_dice'].max():.3f} at best" if "val_dice" in last else ""
     console.print(f"Trained {out}: {len(run.history)} epochs, loss {last['loss']:.3f}{seen}.", soft_wrap=True)
@@ -216,11 +219,14 @@ def evaluate(
     cohort: CohortFile,
     out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("scores.csv"),
     subjects: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
+    binarise_masks: BinariseMasks = False,
+    resample_masks: ResampleMasks = False,
 ) -> None:
     """Compare predicted masks with the reference masks of a cohort."""
     cases = mstl.Cohort.from_csv(cohort)
     cases = cases.select(_split(subjects)) if subjects else cases
-    _print_scores(mstl.evaluate(predictions, cases, out=out))
+    masks = {"binarise_masks": binarise_masks, "resample_masks": resample_masks}
+    _print_scores(mstl.evaluate(predictions, cases, out=out, **masks))
     console.print(f"Wrote {out}.", soft_wrap=True)
 
 
@@ -240,9 +246,9 @@ def report(
 def _cases(inputs: list[str]):
     """A prepared folder, a cohort.csv, or one case of modality=path pairs."""
     if all("=" in text for text in inputs):
-        images = {modality: Path(path) for modality, path in map(_pair, inputs)}
-        name = next(iter(images.values())).name.split(".")[0]
-        return mstl.Cohort([mstl.Case(subject=name, images=images)])
+        files = _pairs(inputs)
+        name = Path(next(iter(files.values()))).name.split(".")[0]
+        return mstl.Cohort([mstl.Case.of_files(files, subject=name)])
     if len(inputs) > 1:
         raise InputError(f"{len(inputs)} inputs were given; expected a cohort.csv, prepared folder or pairs.")
     path = Path(inputs[0])
@@ -285,6 +291,13 @@ def _pair(text: str) -> tuple[str, str]:
     if not (separator and key and value):
         raise InputError(f"'{text}' is not of the form name=value.")
     return key, value
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = [_pair(text) for text in texts]
+    if len(dict(pairs)) < len(pairs):
+        raise InputError(f"One name was given twice: {', '.join(texts)}. Give each once.")
+    return dict(pairs)
 
 
 def _numbers(text: str, kind: type, option: str) -> tuple | None:

@@ -12,6 +12,8 @@ import yaml
 from mstl.errors import InputError
 from mstl.files import write_text
 
+SIDE_MULTIPLE = 32  # what five poolings need
+LARGEST_SEED = 2**32 - 1
 DECAYS = ("constant", "cosine")
 SIDES = ("train_subjects", "validation_subjects", "test_subjects")
 
@@ -51,6 +53,10 @@ class Training:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.crop is not None and self.crop % SIDE_MULTIPLE:
+            raise InputError(f"crop is {self.crop}; a multiple of {SIDE_MULTIPLE} is expected. Mend the experiment.")
+        if self.seed > LARGEST_SEED:
+            raise InputError(f"seed is {self.seed}; at most {LARGEST_SEED} is expected. Mend the experiment.")
         if self.decay not in DECAYS:
             raise InputError(f"decay is '{self.decay}'; expected one of {', '.join(DECAYS)}. Mend it.")
         for name in (field.name for field in fields(Training) if field.type.startswith("int")):
@@ -113,7 +119,9 @@ class Experiment(Training):
             key, separator, value = change.partition("=")
             if not separator:
                 raise InputError(f"--set {change} is not of the form key=value, such as --set epochs=20.")
-            values[key.strip()] = _parse_yaml(value, f"--set {change}")
+            key = key.strip()
+            names = key in SIDES and not value.lstrip().startswith("[")  # subject 04 is a name, not the number 4
+            values[key] = value if names else _parse_yaml(value, f"--set {change}")
         return cls.from_dict(values, source=str(path))
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mstl.errors import InputError
+
+_LEFTOVER = re.compile(r"\.\d+-.")  # the temporary names of `whole_file`
 
 
 @contextmanager
@@ -31,6 +34,13 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # nothing to remove, or no folder it could be in
             temporary.unlink()
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove the temporary files that a killed process left anywhere in `folder`."""
+    for path in Path(folder).rglob(".*"):
+        if _LEFTOVER.match(path.name) and path.is_file():
+            path.unlink()
 
 
 @contextmanager

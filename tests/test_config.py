@@ -22,6 +22,7 @@ BY_TYPE = {
     "tuple[float, ...]": st.lists(st.floats(0, 1), max_size=4).map(tuple),
 }
 BY_NAME = {
+    "crop": st.none() | st.integers(1, 16).map(lambda number: 32 * number),
     "decay": st.sampled_from(["constant", "cosine"]),
     "learning_rate": st.floats(0, 1e6),
     "plateau_factor": st.floats(0, 1, exclude_min=True, exclude_max=True),
@@ -204,3 +205,17 @@ def test_the_saved_file_has_a_key_a_line_in_the_order_of_the_class(tmp_path):
     values = yaml.safe_load((tmp_path / "e.yaml").read_text())
     assert list(values) == [field.name for field in fields(Experiment)]
     assert values["train_subjects"] == ["p1"]
+
+
+def test_a_subject_that_looks_like_a_number_is_a_name(tmp_path):
+    (tmp_path / "e.yaml").write_text("epochs: 1")
+    experiment = Experiment.load(tmp_path / "e.yaml", changes=["train_subjects=04", "test_subjects=010,011"])
+    assert experiment.train_subjects == ("04",)
+    assert experiment.test_subjects == ("010", "011")
+
+
+@pytest.mark.parametrize("wrong", ["crop=100", "seed=4294967296"])
+def test_values_that_would_fail_later_are_refused_at_once(tmp_path, wrong):
+    (tmp_path / "e.yaml").write_text("epochs: 1")
+    with pytest.raises(InputError, match=wrong.partition("=")[0]):
+        Experiment.load(tmp_path / "e.yaml", changes=[wrong])

@@ -20,27 +20,30 @@ class Finding:
     message: str
 
 
-def check_cohort(cohort: Cohort, *, progress: Callable[[str], None] | None = None) -> list[Finding]:
+def check_cohort(
+    cohort: Cohort, *, binarise_masks: bool = False, progress: Callable[[str], None] | None = None
+) -> list[Finding]:
     """Read every scan and mask of `cohort`; returns what is wrong, an empty list where all is well.
 
     Scans must be 3D, finite, not constant, with sform and qform that agree; masks hold 0 and 1 only; all
-    files of a case share one grid. `progress` is called with a case's name when it is done.
+    files of a case share one grid. `binarise_masks` lets soft masks pass. `progress` is called with a case's
+    name when it is done.
     """
     findings = []
     for case in cohort:
-        findings.extend(_check_case(case))
+        findings.extend(_check_case(case, binarise_masks))
         if progress is not None:
             progress(case.name)
     return findings
 
 
-def _check_case(case: Case) -> Iterator[Finding]:
+def _check_case(case: Case, binarise_masks: bool) -> Iterator[Finding]:
     reference = None
     for role, path in {**case.images, "mask": case.mask, "brain_mask": case.brain_mask}.items():
         if path is None:
             continue
         try:
-            volume = _read(role, path)
+            volume = _read(role, path, binarise_masks)
             if reference is not None:
                 check_same_grid(volume.grid, reference.grid, names=(str(volume.path), str(reference.path)))
         except InputError as error:
@@ -49,10 +52,10 @@ def _check_case(case: Case) -> Iterator[Finding]:
             reference = reference or volume
 
 
-def _read(role: str, path: Path) -> Volume:
+def _read(role: str, path: Path, binarise_masks: bool) -> Volume:
     if role not in ("mask", "brain_mask"):
         return read_volume(path)
-    mask = read_mask(path, binarise=role == "brain_mask")
+    mask = read_mask(path, binarise=binarise_masks or role == "brain_mask")
     if role == "brain_mask" and not mask.data.any():
         raise InputError(f"Brain mask {path} is empty. Make it again, or leave it out.")
     return mask

@@ -13,6 +13,7 @@ from mstl.data.anatomy import Anatomy, Head, build_anatomy, draw_head, find_brai
 from mstl.data.case import MODALITIES, Case, check_modalities
 from mstl.data.cohort import Cohort
 from mstl.data.grid import Grid, respaced
+from mstl.data.jobs import check_jobs
 from mstl.data.lesions import LOAD_ML, Lesions, draw_load, grow_lesions
 from mstl.data.scanner import SCANNERS, Scanner, find_scanner
 from mstl.data.volume import Volume, write_volume
@@ -93,6 +94,7 @@ def write_phantoms(
     _check(modalities, None, randomise, seed)
     if subjects < 1:
         raise InputError(f"{subjects} subjects were asked for, at least 1 is expected. Raise the number.")
+    check_jobs(jobs)
     names = list(SCANNERS) if scanner == MIXED else [scanner]
     if scanner != MIXED:
         find_scanner(scanner)

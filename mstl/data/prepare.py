@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from mstl.data.cohort import Case, Cohort
 from mstl.data.grid import Grid, check_same_grid, oriented, resample, respaced
+from mstl.data.jobs import check_jobs
 from mstl.data.normalise import NORMALISATIONS, normalise
 from mstl.data.prepared import COHORT, PREPARATION, RECORD, PreparedCase, PreparedCohort
 from mstl.data.volume import Volume, read_mask, read_volume
@@ -23,6 +24,7 @@ from mstl.files import new_folder, read_json, sha256, whole_folder, write_json
 AXES = "SPL"  # D inferior to superior, H anterior to posterior, W right to left
 FORMAT = 1  # raise it where equal parameters would give other arrays
 BACKGROUND_FRACTION = 0.01  # of the 99th percentile: below is interpolation noise around an extracted brain
+NEGATIVE_FRACTION = 0.1  # of the voxels that are not 0; interpolation leaves about 0.01
 SIDE_MULTIPLE = 32  # of H and W where no shape is asked for: what five poolings need
 
 
@@ -76,12 +78,15 @@ def prepare(
     """
     preparation = Preparation(modalities=modalities or cohort.modalities, **parameters)
     cohort.require(preparation.modalities)
+    check_jobs(jobs)
     out = _output_folder(Path(out))
-    write_json(out / PREPARATION, asdict(preparation))
+    if not (out / PREPARATION).exists():
+        write_json(out / PREPARATION, asdict(preparation))
     tasks = (joblib.delayed(prepare_case)(case, out / case.name, preparation=preparation) for case in cohort)
     for folder in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
         if progress is not None:
             progress(folder.name)
+    write_json(out / PREPARATION, asdict(preparation))
     cohort.to_csv(out / COHORT)
     return PreparedCohort.open(out)
 
@@ -187,6 +192,11 @@ def _brain(case: Case, reference: Volume) -> np.ndarray:
         brain = mask.data.astype(bool)
     else:
         data = np.asarray(reference.data, dtype=np.float32)
+        if np.count_nonzero(data < 0) > NEGATIVE_FRACTION * np.count_nonzero(data):
+            raise InputError(
+                f"{reference.path} is negative in much of the scan, so brain cannot be told from background. "
+                "Give the case a brain_mask, or the scan as it was before it was normalised."
+            )
         brain = data > BACKGROUND_FRACTION * np.percentile(data, 99)
         labels, count = ndimage.label(brain)
         if count > 1:

@@ -49,13 +49,18 @@ class PreparedCase:
     @property
     def image(self) -> np.ndarray:
         """Memory map float16 `(D, H, W, C)`."""
-        return np.load(self.folder / "image.npy", mmap_mode="r")
+        return self._array("image.npy")
 
     @property
     def mask(self) -> np.ndarray | None:
         """Memory map uint8 `(D, H, W)`, None where the case has no mask."""
-        path = self.folder / "mask.npy"
-        return np.load(path, mmap_mode="r") if path.exists() else None
+        return self._array("mask.npy") if (self.folder / "mask.npy").exists() else None
+
+    def _array(self, name: str) -> np.ndarray:
+        try:
+            return np.load(self.folder / name, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.folder / name} is damaged ({error}). Run 'mstl prepare' again.") from error
 
     @property
     def has_mask(self) -> bool:
@@ -148,7 +153,7 @@ class PreparedCohort(Sequence):
 
     def select(self, subjects: Iterable[str]) -> PreparedCohort:
         """The cases of `subjects`, all sessions of each; raises `InputError` for one that is not here."""
-        wanted = set(subjects)
+        wanted = {subjects} if isinstance(subjects, str) else set(subjects)
         unknown = sorted(wanted.difference(self.subjects))
         if unknown:
             raise InputError(

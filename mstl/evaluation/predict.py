@@ -16,7 +16,7 @@ from mstl.data.volume import write_volume
 from mstl.errors import InputError
 from mstl.evaluation.predictor import Predictor
 from mstl.evaluation.threshold import apply_threshold
-from mstl.files import new_folder, sha256, write_json
+from mstl.files import new_folder, sha256, whole_folder, write_json
 from mstl.training.run import Run
 
 SAME_PREPARATION = ("modalities", "spacing", "shape", "normalise")
@@ -37,8 +37,9 @@ def predict(
     cases: prepared as the run's training data were, or raw: then they are prepared so on the way.
     threshold: probability from which a voxel is lesion; None takes the run's (see `mstl threshold`).
     flip: average with the prediction of the left-right mirrored slices. weights: "best" or "last".
-    progress: called with a case's name when it is done. Returns the folder. Raises `InputError` where cases
-    were prepared otherwise, the threshold is not in (0, 1), or `out` is not empty.
+    progress: called with a case's name when it is done. Returns the folder, which appears when all are done.
+    Raises `InputError` where cases were prepared otherwise, the threshold is not in (0, 1), or `out` is not
+    empty.
     """
     run = run if isinstance(run, Run) else Run(run)
     threshold = run.threshold if threshold is None else threshold
@@ -56,10 +57,11 @@ def predict(
         "weights_sha256": sha256(run.weights(weights)),
         "mstl": mstl.__version__,
     }
-    for case, probability in _probabilities(predictor, cases, run):
-        _write_prediction(out, case, probability, facts)
-        if progress is not None:
-            progress(case.name)
+    with whole_folder(out) as temporary:
+        for case, probability in _probabilities(predictor, cases, run):
+            _write_prediction(temporary, case, probability, facts)
+            if progress is not None:
+                progress(case.name)
     return out
 
 

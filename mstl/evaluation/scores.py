@@ -13,8 +13,8 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 
 from mstl.data.cohort import Case
-from mstl.data.grid import check_same_grid
-from mstl.data.volume import read_mask
+from mstl.data.grid import check_same_grid, resample
+from mstl.data.volume import Volume, read_mask
 from mstl.errors import InputError
 from mstl.files import write_text
 
@@ -84,19 +84,26 @@ def score_case(
 
 
 def evaluate(
-    predictions: str | Path, cohort: Iterable[Case], *, out: str | Path | None = None
+    predictions: str | Path,
+    cohort: Iterable[Case],
+    *,
+    out: str | Path | None = None,
+    binarise_masks: bool = False,
+    resample_masks: bool = False,
 ) -> pd.DataFrame:
     """Score `<case>_prediction.nii.gz` in the folder `predictions` for every case of `cohort`.
 
     Returns a row a case, the columns `COLUMNS`. A prediction is compared on the grid of the case's own mask,
     and must lie on it. With `out`, the table is written there as CSV, whole, after lines of `#` that state
-    the conventions. Raises `InputError` where cases have no mask or no prediction (all are listed), grids
-    differ, or a mask holds values other than 0 and 1.
+    the conventions. `binarise_masks` cuts soft references at 0.5, `resample_masks` brings a reference onto
+    the prediction's grid (nearest), as in `mstl.prepare`. Raises `InputError` where cases have no mask or no
+    prediction (all are listed), grids differ, or a mask holds values other than 0 and 1.
     """
     cases = list(cohort)
     paths = {case.name: Path(predictions) / f"{case.name}_prediction.nii.gz" for case in cases}
     _check_complete(cases, paths)
-    scores = pd.DataFrame([_score_files(case, paths[case.name]) for case in cases], columns=list(COLUMNS))
+    rows = [_score_files(case, paths[case.name], binarise_masks, resample_masks) for case in cases]
+    scores = pd.DataFrame(rows, columns=list(COLUMNS))
     if out is not None:
         header = "".join(f"# {line}\n" for line in (EMPTY_CONVENTION, MATCHING_RULE, DISTANCE_RULE))
         write_text(out, header + scores.to_csv(index=False, na_rep="nan", lineterminator="\n"))
@@ -248,8 +255,11 @@ def _check_complete(cases: Sequence[Case], paths: Mapping[str, Path]) -> None:
         raise InputError(f"{folder} lacks {', '.join(missing)}. Run 'mstl predict' on these cases first.")
 
 
-def _score_files(case: Case, path: Path) -> dict[str, object]:
-    prediction, reference = read_mask(path), read_mask(case.mask)
+def _score_files(case: Case, path: Path, binarise: bool, resample_reference: bool) -> dict[str, object]:
+    prediction, reference = read_mask(path), read_mask(case.mask, binarise=binarise)
+    if resample_reference:
+        data = resample(reference.data, reference.grid, prediction.grid, nearest=True)
+        reference = Volume(data, prediction.affine, reference.path)
     check_same_grid(prediction.grid, reference.grid, names=(f"Prediction {path}", f"reference {case.mask}"))
     scores = score_case(prediction.data, reference.data, spacing=reference.spacing)
     return {"case": case.name, "subject": case.subject, "session": case.session, **scores}

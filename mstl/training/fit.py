@@ -10,7 +10,7 @@ from mstl.data.prepared import PREPARATION, PreparedCohort
 from mstl.data.sequences import SliceSequence
 from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
-from mstl.files import new_folder, write_json
+from mstl.files import new_folder, read_json, remove_leftovers, write_json
 from mstl.models import recipe_of
 from mstl.training.environment import environment
 from mstl.training.losses import get_loss
@@ -46,22 +46,25 @@ def fit(
     training = Training(**settings)
     _check_sides({"train": train, "validation": validation, "test": test})
     _check_model(model, train, training)
+    loss, sampler = get_loss(training.loss), _training_sampler(train, training)  # these may refuse: before the folder
     experiment = _experiment(model, training, {"train": train, "validation": validation, "test": test})
+    facts = environment([*train, *(validation or ())], seed=training.seed)
+    if resume:
+        _check_unchanged(Path(out), train.preparation, facts)
     out = _run_folder(Path(out), experiment, resume=resume)
     write_json(out / PREPARATION, train.preparation)
-    write_json(out / ENVIRONMENT, environment([*train, *(validation or ())], seed=training.seed))
+    write_json(out / ENVIRONMENT, facts)
     if training.batch_norm_momentum is not None:
         _set_batch_norm_momentum(model, training.batch_norm_momentum)
-    model.compile(keras.optimizers.Adam(training.learning_rate), get_loss(training.loss), training_metrics())
+    model.compile(keras.optimizers.Adam(training.learning_rate), loss, training_metrics())
     history = load_state(out / STATE, model) if (out / STATE).exists() else []
     if not has_ended(training, monitored(history)):
-        _train(model, train, validation, training, out, history, callbacks)
+        _train(model, sampler, validation, training, out, history, callbacks)
     return Run(out, model=model)
 
 
-def _train(model, train, validation, training, out, history, callbacks) -> None:
-    batches = _training_batches(train, training)
-    batches.epoch = len(history)
+def _train(model, sampler, validation, training, out, history, callbacks) -> None:
+    batches = SliceSequence(sampler, workers=training.workers, epoch=len(history))
     board = keras.callbacks.TensorBoard(str(out / "tensorboard"), write_graph=False)
     try:
         model.fit(
@@ -83,8 +86,8 @@ def _set_batch_norm_momentum(model: keras.Model, momentum: float) -> None:
             layer.momentum = momentum
 
 
-def _training_batches(cases: PreparedCohort, training: Training) -> SliceSequence:
-    sampler = SliceSampler(
+def _training_sampler(cases: PreparedCohort, training: Training) -> SliceSampler:
+    return SliceSampler(
         cases,
         batch_size=training.batch_size,
         keep=training.keep,
@@ -94,7 +97,6 @@ def _training_batches(cases: PreparedCohort, training: Training) -> SliceSequenc
         context=training.context,
         steps_per_epoch=training.steps_per_epoch,
     )
-    return SliceSequence(sampler, workers=training.workers)
 
 
 def _validation_batches(cases: PreparedCohort, training: Training) -> SliceSequence:
@@ -149,6 +151,18 @@ def _experiment(model: keras.Model, training: Training, sides: dict[str, Prepare
     )
 
 
+def _check_unchanged(out: Path, preparation: dict, facts: dict) -> None:
+    """Raise `InputError` where the cases are not those that the run in `out` began with."""
+    if not (out / ENVIRONMENT).exists():
+        return
+    same_files = read_json(out / ENVIRONMENT)["inputs"] == facts["inputs"]
+    if not (same_files and read_json(out / PREPARATION) == preparation):
+        raise InputError(
+            f"The cases were prepared anew, or from other files, since run {out} began. Prepare them as they were, "
+            "or train into a new folder."
+        )
+
+
 def _run_folder(out: Path, experiment: Experiment, *, resume: bool) -> Path:
     """A new folder with the experiment in it, or on `resume` the old one if it holds the same experiment."""
     if resume and (out / EXPERIMENT).exists():
@@ -159,6 +173,7 @@ def _run_folder(out: Path, experiment: Experiment, *, resume: bool) -> Path:
                 f"Run {out} was begun with other settings: {'; '.join(changed)}. "
                 "Resume with the old settings, or train into a new folder."
             )
+        remove_leftovers(out)
         return out
     new_folder(out)
     experiment.save(out / EXPERIMENT)

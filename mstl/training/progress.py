@@ -8,7 +8,10 @@ from mstl._keras import keras
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """Show one bar over all epochs, in a terminal or a notebook, to `console` (None: rich's own)."""
+    """Show one bar over all epochs, in a terminal or a notebook, to `console` (None: rich's own).
+
+    Use it as a context manager around the training: `with TrainingProgress() as bar: fit(..., callbacks=[bar])`.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         super().__init__()
@@ -36,6 +39,9 @@ class TrainingProgress(keras.callbacks.Callback):
         if "val_dice" in (logs or {}):
             self._validation = f", validation Dice {logs['val_dice']:.3f}"
 
-    def on_train_end(self, logs: dict | None = None) -> None:
-        """Leave the bar as it stands."""
+    def __enter__(self) -> TrainingProgress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Give the terminal back, also where the training ended by an error."""
         self._bar.stop()

@@ -12,9 +12,9 @@ from mstl.config import Training
 from mstl.data.sequences import SliceSequence
 from mstl.errors import TrainingError
 from mstl.files import whole_file
-from mstl.training.run import BEST, HISTORY, LAST, STATE
+from mstl.training.run import BEST, HISTORY, LAST, STATE, THRESHOLD
 from mstl.training.schedule import has_ended, is_best, learning_rate
-from mstl.training.state import reseed, save_state
+from mstl.training.state import reseed, save_state, whole_h5
 
 
 class RunRecorder(keras.callbacks.Callback):
@@ -55,13 +55,14 @@ class RunRecorder(keras.callbacks.Callback):
         self._save_weights(LAST)
         if "val_dice" not in values or is_best(monitored(self.history)):
             self._save_weights(BEST)
+            (self.folder / THRESHOLD).unlink(missing_ok=True)  # it was chosen for other weights
         with whole_file(self.folder / HISTORY) as temporary:
             pd.DataFrame(self.history).to_csv(temporary, index=False)
         save_state(self.folder / STATE, self.model, self.history)
         self.model.stop_training = has_ended(self.settings, monitored(self.history))
 
     def _save_weights(self, name: str) -> None:
-        with whole_file(self.folder / name) as temporary:
+        with whole_h5(self.folder / name) as temporary:
             self.model.save_weights(temporary)
 
 

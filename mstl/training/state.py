@@ -1,7 +1,11 @@
 """The state of a training between two epochs, in one file: weights, optimizer, what was seen."""
 from __future__ import annotations
 
+import errno
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -12,9 +16,19 @@ from mstl.errors import InputError
 from mstl.files import whole_file
 
 
+@contextmanager
+def whole_h5(path: str | Path) -> Iterator[Path]:
+    """`whole_file` for HDF5, which at closing says by a `RuntimeError` that the disk is full."""
+    with whole_file(path) as temporary:
+        try:
+            yield temporary
+        except RuntimeError as error:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+
+
 def save_state(path: str | Path, model: keras.Model, history: list[dict]) -> None:
     """Write weights, optimizer variables (steps, moments) and `history` of a compiled model, whole or not at all."""
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with whole_h5(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["history"] = json.dumps(history)
         for name, variables in _groups(model).items():
             for index, variable in enumerate(variables):

@@ -320,7 +320,7 @@ def test_cases_of_two_preparations_are_never_opened_together(tmp_path, cases):
     cases[1].images["flair"].write_bytes(b"")
     with pytest.raises(InputError, match=r"p1/flair\.nii\.gz"):
         prepare(Cohort(cases), tmp_path / "out", normalise="max")
-    with pytest.raises(InputError, match=r"Case p1 .* prepared with other parameters"):
+    with pytest.raises(InputError, match=r"Case p0 .* prepared with other parameters"):
         PreparedCohort.open(tmp_path / "out")
 
 
@@ -385,3 +385,14 @@ def test_a_mask_of_a_real_scan_comes_back_exactly(tmp_path, shared):
     assert_array_equal(back.data, native.data)
     assert case.lesion_ml == pytest.approx(1.3, abs=0.05)
     shutil.rmtree(tmp_path / "out")
+
+
+def test_a_scan_that_was_normalised_before_needs_a_brain_mask(make_case, tmp_path):
+    case = make_case(tmp_path / "scans", "zscored")
+    image = nib.load(case.images["flair"])
+    data = image.get_fdata()
+    inside = data != 0
+    data[inside] = (data[inside] - data[inside].mean()) / data[inside].std()
+    nib.save(nib.Nifti1Image(data.astype(np.float32), image.affine), case.images["flair"])
+    with pytest.raises(InputError, match="Give the case a brain_mask"):
+        prepare(Cohort([case]), tmp_path / "out", modalities=("flair",))

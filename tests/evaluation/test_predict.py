@@ -102,3 +102,12 @@ def test_a_folder_that_is_not_empty_is_refused(run, tiny_prepared, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty"):
         predict(run, tiny_prepared, out=tmp_path)
+
+
+def test_one_bad_scan_leaves_nothing_behind(run, tiny_cohort, tmp_path):
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(tiny_cohort[0].images["flair"].read_bytes()[:500])
+    cases = Cohort([tiny_cohort[1], Case(subject="broken", images={"flair": broken, "t1": broken})])
+    with pytest.raises(InputError, match="broken"):
+        predict(run, cases, out=tmp_path / "out")
+    assert not any((tmp_path / "out").iterdir())

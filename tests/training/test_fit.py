@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mstl._keras import keras
+from mstl.data.prepare import prepare
 from mstl.errors import InputError, TrainingError
 from mstl.training import recorder
 from mstl.training.fit import fit
@@ -171,3 +172,38 @@ def test_the_training_learns(prepared, small_model, tmp_path):
     settings = {**SETTINGS, "epochs": 6, "steps_per_epoch": 10, "augment": "none"}
     run = fit(small_model(), *sides(prepared), out=tmp_path / "run", **settings)
     assert run.history["val_dice"].iloc[-1] > 0.8
+
+
+def test_settings_that_are_refused_leave_no_folder(prepared, small_model, tmp_path):
+    for wrong in ({"augment": "wild"}, {"loss": "hinge"}, {"keep": "some"}):
+        with pytest.raises(InputError):
+            fit(small_model(), *sides(prepared), out=tmp_path / "run", **{**SETTINGS, **wrong})
+        assert not (tmp_path / "run").exists()
+
+
+def test_resuming_on_cases_that_were_prepared_otherwise_is_refused(cohort, small_model, tmp_path):
+    first = prepare(cohort, tmp_path / "prepared", modalities=("flair", "t1"))
+    fit(small_model(), *sides(first), out=tmp_path / "run", **SETTINGS)
+    again = prepare(cohort, tmp_path / "prepared", modalities=("flair", "t1"), normalise="max")
+    with pytest.raises(InputError, match="prepared anew"):
+        fit(small_model(), *sides(again), out=tmp_path / "run", resume=True, **SETTINGS)
+
+
+def test_leftovers_of_a_killed_process_go_at_resume(prepared, finished, small_model):
+    leftover = finished[0].folder / "state" / ".12345-state.h5"
+    leftover.write_bytes(b"half")
+    fit(small_model(), *sides(prepared), out=finished[0].folder, resume=True, **SETTINGS)
+    assert not leftover.exists()
+
+
+def test_a_disk_that_fills_up_ends_in_one_line(prepared, small_model, tmp_path):
+    resource = pytest.importorskip("resource")
+    old, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (9000, old[1]))
+        with pytest.raises(InputError, match=r"Cannot write .*h5"):
+            fit(small_model(), *sides(prepared), out=tmp_path / "run", **SETTINGS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, action)
+    assert not list((tmp_path / "run").rglob(".*"))

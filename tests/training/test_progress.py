@@ -8,10 +8,9 @@ from mstl.training.progress import TrainingProgress
 
 def test_the_bar_shows_epochs_loss_and_validation_dice(prepared, small_model, tmp_path):
     console = Console(file=io.StringIO(), width=160)
-    fit(
-        small_model(), prepared.select(["s0"]), prepared.select(["s1"]), out=tmp_path / "run", epochs=2,
-        steps_per_epoch=2, batch_size=2, callbacks=[TrainingProgress(console)],
-    )  # fmt: skip
+    sides = prepared.select(["s0"]), prepared.select(["s1"])
+    with TrainingProgress(console) as bar:
+        fit(small_model(), *sides, out=tmp_path / "run", epochs=2, steps_per_epoch=2, batch_size=2, callbacks=[bar])
     shown = console.file.getvalue()
     assert "epoch 2/2" in shown
     assert "4/4" in shown
