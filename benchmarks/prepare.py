@@ -3,7 +3,9 @@
 Usage: python benchmarks/prepare.py [--repetitions 5]
 
 Both read three modalities and a mask of a 1 mm phantom and end on 192 x 192 x 192 at 1 mm; ours also finds the
-brain, normalises and writes. One repetition measures both in turn; medians are printed. Target: 5 times faster.
+brain, normalises and writes. The baseline is conform as it comes (cubic); the same with linear interpolation, which
+is what ours does, is printed beside it. One repetition measures all in turn; medians are printed. Target: 5 times
+faster.
 """
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ from mstl.data.prepare import Preparation, prepare_case
 SHAPE, SPACING = (192, 192, 192), (1.0, 1.0, 1.0)
 
 
-def conform_case(case: mstl.Case) -> None:
-    for path, order in [*((path, 1) for path in case.images.values()), (case.mask, 0)]:
+def conform_case(case: mstl.Case, order: int) -> None:
+    for path, order in [*((path, order) for path in case.images.values()), (case.mask, 0)]:
         image = conform(nib.load(path), out_shape=SHAPE, voxel_size=SPACING, order=order, orientation="LPS")
         np.asarray(image.dataobj)
 
@@ -42,13 +44,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         case = mstl.write_phantoms(Path(folder) / "scans", subjects=1)[0]
         preparation = Preparation(modalities=("flair", "t1", "t2"), spacing=SPACING, shape=SHAPE)
-        ours, theirs = [], []
+        ours, cubic, linear = [], [], []
         for number in range(repetitions):
             out = Path(folder) / f"prepared-{number}"
             ours.append(seconds(lambda out=out: prepare_case(case, out, preparation=preparation)))
-            theirs.append(seconds(lambda: conform_case(case)))
-    mine, baseline = statistics.median(ours), statistics.median(theirs)
-    print(f"prepare {mine:.2f} s a case, nibabel conform {baseline:.2f} s: {baseline / mine:.2f} times faster")
+            cubic.append(seconds(lambda: conform_case(case, order=3)))
+            linear.append(seconds(lambda: conform_case(case, order=1)))
+    mine = statistics.median(ours)
+    for name, seen in (("as it comes (cubic)", cubic), ("linear", linear)):
+        theirs = statistics.median(seen)
+        print(f"prepare {mine:.2f} s a case, conform {name} {theirs:.2f} s: {theirs / mine:.2f} times faster")
 
 
 if __name__ == "__main__":
