@@ -28,7 +28,6 @@ REQUIRES = [
     "MarkupSafe>=2.1",
     "typer>=0.12",
     "rich>=13.7",
-    "psutil>=5.9",
 ]
 EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.21,<2.22"],
