@@ -147,6 +147,11 @@ class Experiment(Training):
         write_text(path, yaml.safe_dump(self.to_dict(), sort_keys=False))
 
 
+def input_channels(modalities: int, *, context: int) -> int:
+    """Channels of a model's input: each modality in the slice and in `context` neighbours at each side."""
+    return modalities * (1 + 2 * context)
+
+
 def _read_yaml(path: Path) -> dict:
     try:
         text = path.read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 from scipy import ndimage
 
+from mstl.config import SIDE_MULTIPLE
 from mstl.data.cohort import Case, Cohort
 from mstl.data.grid import Grid, check_same_grid, oriented, resample, respaced
 from mstl.data.jobs import check_jobs
@@ -25,7 +26,6 @@ AXES = "SPL"  # D inferior to superior, H anterior to posterior, W right to left
 FORMAT = 1  # raise it where equal parameters would give other arrays
 BACKGROUND_FRACTION = 0.01  # of the 99th percentile: below is interpolation noise around an extracted brain
 NEGATIVE_FRACTION = 0.1  # of the voxels that are not 0; interpolation leaves about 0.01
-SIDE_MULTIPLE = 32  # of H and W where no shape is asked for: what five poolings need
 
 
 @dataclass(frozen=True)

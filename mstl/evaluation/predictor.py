@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mstl._keras import keras, tf
+from mstl.config import SIDE_MULTIPLE, input_channels
 from mstl.data.prepared import PreparedCase
 from mstl.errors import InputError
 
 BATCH_SIZE = 8  # slices; larger batches are not faster on a CPU
-SIDE_MULTIPLE = 32  # what five poolings need
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Predictor:
     def __call__(self, case: PreparedCase) -> np.ndarray:
         """Probabilities float32 `(D, H, W)` on the prepared grid, 0 in slices without brain."""
         image = case.image
-        channels = image.shape[-1] * (1 + 2 * self.context)
+        channels = input_channels(image.shape[-1], context=self.context)
         if channels != self.model.input_shape[-1]:
             raise InputError(
                 f"Case {case.name} gives {channels} channels ({', '.join(case.modalities)}, context "

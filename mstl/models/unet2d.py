@@ -8,7 +8,6 @@ from mstl.errors import InputError
 from mstl.models.recipes import buildable
 
 STEMS = ("conv1x1", "direct")
-SIDE_MULTIPLE = 32  # five halvings in the encoder
 
 
 @buildable("unet-resnet34")

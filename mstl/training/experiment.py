@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mstl.config import Experiment
+from mstl.config import Experiment, input_channels
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 
@@ -28,7 +28,7 @@ def train_experiment(
     from mstl.models import build_model  # after what can go wrong at once: TensorFlow takes seconds to start
     from mstl.training.fit import fit
 
-    channels = len(prepared.preparation["modalities"]) * (1 + 2 * experiment.context)
+    channels = input_channels(len(prepared.preparation["modalities"]), context=experiment.context)
     model = build_model(
         experiment.model,
         seed=experiment.seed,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mstl._keras import keras
-from mstl.config import Experiment, Training
+from mstl.config import Experiment, Training, input_channels
 from mstl.data.prepared import PREPARATION, PreparedCohort
 from mstl.data.sequences import SliceSequence
 from mstl.data.slices import SliceSampler
@@ -115,7 +115,7 @@ def _validation_batches(cases: PreparedCohort, training: Training) -> SliceSeque
 
 def _check_model(model: keras.Model, train: PreparedCohort, training: Training) -> None:
     modalities = train.preparation["modalities"]
-    channels = len(modalities) * (1 + 2 * training.context)
+    channels = input_channels(len(modalities), context=training.context)
     given, classes = model.input_shape[-1], model.output_shape[-1]
     if given != channels:
         raise InputError(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from mstl._keras import keras
-from mstl.config import Experiment
+from mstl.config import Experiment, input_channels
 from mstl.data.prepared import PREPARATION, PreparedCohort
 from mstl.errors import InputError
 from mstl.files import read_json
@@ -89,5 +89,5 @@ class Run:
             raise InputError(
                 f"Run {self.folder} trained a model that mstl did not build. Pass it: Run(folder, model=model)."
             )
-        channels = len(self.preparation["modalities"]) * (1 + 2 * experiment.context)
+        channels = input_channels(len(self.preparation["modalities"]), context=experiment.context)
         return build_model(experiment.model, channels=channels, stem=experiment.stem)
