@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class TrainingError(InputError):
     """A training stopped because going on would be useless, as with a loss that is not finite."""
+
+
+class TransferError(InputError):
+    """Weights cannot be read from a file, or do not fit the model they are meant for."""
