@@ -1,5 +1,6 @@
 """Builders of networks: functions that return a `keras.Model`."""
 from mstl.models.recipes import build_model, recipe_of
 from mstl.models.unet2d import unet_resnet34
+from mstl.models.unet_small import unet_small
 
-__all__ = ["build_model", "recipe_of", "unet_resnet34"]
+__all__ = ["build_model", "recipe_of", "unet_resnet34", "unet_small"]
