@@ -122,3 +122,54 @@ class LowResolution(ForegroundTransform):
         small = (max(1, round(width / float(draw))), max(1, round(height / float(draw))))
         shrunk = cv2.resize(channel, small, interpolation=cv2.INTER_AREA)
         return cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+class ChannelCurve(ForegroundTransform):
+    """Another contrast between tissues: a random increasing curve of each channel's intensities.
+
+    Distances between the foreground's quantiles (`LEVELS`) are each multiplied by a factor of `limits`, drawn on a
+    logarithmic scale; mean and standard deviation of the foreground are kept. What is brighter stays brighter.
+    In the spirit of Billot et al. 2023, doi 10.1016/j.media.2023.102789.
+    """
+
+    LEVELS = (0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98, 1)
+
+    def __init__(self, limits: Range = (0.4, 2.5), p: float = 0.5) -> None:
+        super().__init__(limits=limits, p=p)
+
+    def draw(self, channels: int) -> np.ndarray:
+        """A factor for each gap between quantiles of each channel."""
+        low, high = np.log(self.limits)
+        return np.exp(self.random_generator.uniform(low, high, size=(channels, len(self.LEVELS) - 1)))
+
+    def change(self, channel: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        """Stretch and squeeze between the quantiles, then restore mean and standard deviation."""
+        foreground = channel != 0
+        inside = channel[foreground]
+        quantiles = np.quantile(inside, self.LEVELS)
+        moved = np.cumsum(np.concatenate([quantiles[:1], np.diff(quantiles) * draw]))
+        curved = np.interp(inside, quantiles, moved)
+        result = np.zeros_like(channel)
+        gain = inside.std() / max(curved.std(), np.finfo(np.float32).tiny)
+        result[foreground] = inside.mean() + gain * (curved - curved.mean())
+        return result
+
+
+class ModalityDropout(ForegroundTransform):
+    """Missing modalities: each channel but the first becomes 0 with probability `limits`.
+
+    A network trained so can be given the first modality alone. For images without neighbouring slices as channels.
+    """
+
+    def __init__(self, limits: float = 0.5, p: float = 1.0) -> None:
+        super().__init__(limits=limits, p=p)
+
+    def draw(self, channels: int) -> np.ndarray:
+        """Whether each channel stays."""
+        stays = self.random_generator.random(channels) >= self.limits
+        stays[0] = True
+        return stays
+
+    def change(self, channel: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        """The channel, or zeros."""
+        return channel * np.float32(draw)

@@ -31,7 +31,7 @@ class SliceSampler:
     `keep`: "lesion" drops slices without lesion; "balanced" adds to them, for each, `lesion_free` slices that
     show brain and no lesion, drawn anew each pass; "all" keeps every slice. `shuffle` orders each pass anew.
     `steps_per_epoch` cuts the endless row of passes into epochs of that length; without it an epoch is one
-    pass, its last batch maybe smaller. `augment` is a name ("none", "thesis", "strong"), a Compose or None.
+    pass, its last batch maybe smaller. `augment` is a name (as "strong"), a Compose or None.
     `crop` (H, W) cuts a window, with probability `lesion_crop` around a lesion voxel where the slice has one,
     else around any brain voxel. `context` stacks that many neighbours on each side as channels, from inferior
     to superior; beyond the volume they are 0. Without a crop every slice is set in the middle of zeros

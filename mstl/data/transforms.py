@@ -20,7 +20,14 @@ import numpy as np
 
 from mstl.data._albumentations import A
 from mstl.data.geometry import Affine, RandomRotate90
-from mstl.data.intensity import ChannelBlur, ChannelContrast, ChannelNoise, LowResolution
+from mstl.data.intensity import (
+    ChannelBlur,
+    ChannelContrast,
+    ChannelCurve,
+    ChannelNoise,
+    LowResolution,
+    ModalityDropout,
+)
 from mstl.errors import InputError
 
 Seed = int | Sequence[int]
@@ -48,14 +55,32 @@ def strong_augmentation() -> A.Compose:
 
     Intensity changes act on images of any range, never on masks, and leave the background 0.
     """
-    return A.Compose([
+    return A.Compose([*_brain_geometry(), *_intensity()])
+
+
+def wide_augmentation() -> A.Compose:
+    """The strong one with random contrast between tissues, and each modality but the first missing at times.
+
+    For pre-training on synthetic scans: the network may rely neither on one scanner's contrast nor on modalities
+    that later users may not have.
+    """
+    return A.Compose([*_brain_geometry(), ChannelCurve(p=0.6), *_intensity(), ModalityDropout(limits=0.5, p=1)])
+
+
+def _brain_geometry() -> list[A.BasicTransform | A.BaseCompose]:
+    return [
         A.HorizontalFlip(p=0.5),
         _affine(shift=0.0625, scale=(0.85, 1.2), degrees=20, p=0.8),
         A.OneOf([A.GridDistortion(p=1), A.ElasticTransform(alpha=120, sigma=10, p=1)], p=0.25),
+    ]
+
+
+def _intensity() -> list[A.BasicTransform | A.BaseCompose]:
+    return [
         ChannelContrast(p=0.8),
         A.OneOf([ChannelBlur(p=1), LowResolution(p=1)], p=0.3),
         ChannelNoise(p=0.3),
-    ])
+    ]
 
 
 def _affine(*, shift: float, scale: tuple[float, float], degrees: float, p: float) -> Affine:
@@ -68,11 +93,12 @@ AUGMENTATIONS: dict[str, Callable[[], A.Compose | None]] = {
     "none": lambda: None,
     "thesis": thesis_augmentation,
     "strong": strong_augmentation,
+    "wide": wide_augmentation,
 }
 
 
 def augmentation(name: str) -> A.Compose | None:
-    """The augmentation called `name`: "none" (None), "thesis" or "strong"; `InputError` for another name."""
+    """The augmentation called `name`: "none" (None), "thesis", "strong" or "wide"; `InputError` for another name."""
     if name not in AUGMENTATIONS:
         raise InputError(f"Augmentation {name!r} is unknown. Choose one of {', '.join(AUGMENTATIONS)}.")
     return AUGMENTATIONS[name]()

@@ -4,10 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mstl.data._albumentations import A
-from mstl.data.intensity import ChannelBlur, ChannelContrast, ChannelNoise, LowResolution
+from mstl.data.intensity import (
+    ChannelBlur,
+    ChannelContrast,
+    ChannelCurve,
+    ChannelNoise,
+    LowResolution,
+    ModalityDropout,
+)
 from mstl.data.transforms import augment_pair
 
-KINDS = [ChannelContrast, ChannelNoise, ChannelBlur, LowResolution]
+KINDS = [ChannelContrast, ChannelCurve, ChannelNoise, ChannelBlur, LowResolution]
 
 
 def slice_of(channels: int, *, scale: float = 1.0, shift: float = 0.0) -> np.ndarray:
@@ -52,3 +59,35 @@ def test_contrast_of_neutral_limits_changes_nothing():
     image = slice_of(2)
     changed, _ = augment_pair(A.Compose([neutral]), image, image[..., 0] > 0, seed=3)
     assert np.allclose(changed, image, atol=1e-5)
+
+
+def test_a_curve_keeps_the_order_of_intensities_their_mean_and_their_spread():
+    image = slice_of(1)
+    changed, _ = augment_pair(A.Compose([ChannelCurve(p=1)]), image, image[..., 0] > 0, seed=3)
+    before, after = image[image != 0], changed[image != 0]
+    assert np.all(np.diff(after[np.argsort(before)]) >= 0)
+    assert np.isclose(before.mean(), after.mean(), atol=1e-5)
+    assert np.isclose(before.std(), after.std(), atol=1e-5)
+
+
+def test_a_curve_changes_the_contrast_between_two_tissues():
+    tissues = np.random.default_rng(0).choice([-1.0, 1.0, 4.0], size=(64, 64, 1), p=[0.5, 0.45, 0.05])
+    image = (tissues + 0.1 * np.random.default_rng(1).standard_normal(tissues.shape)).astype(np.float32)
+    pipeline = A.Compose([ChannelCurve(p=1)])
+    contrasts = []
+    for seed in range(20):
+        changed, _ = augment_pair(pipeline, image, image[..., 0] > 0, seed=seed)
+        white, grey, lesion = (changed[tissues == level].mean() for level in (-1, 1, 4))
+        contrasts.append((grey - white) / (lesion - white))
+    assert min(contrasts) < 0.3
+    assert max(contrasts) > 0.6
+
+
+def test_modality_dropout_keeps_the_first_channel_and_half_of_the_others():
+    image = np.ones((8, 8, 3), np.float32)
+    pipeline = A.Compose([ModalityDropout(limits=0.5, p=1)])
+    drawn = [augment_pair(pipeline, image, image[..., 0] > 0, seed=seed)[0] for seed in range(400)]
+    kept = np.stack(drawn).any(axis=(1, 2))
+    assert kept[:, 0].all()
+    assert np.all(abs(kept[:, 1:].mean(axis=0) - 0.5) < 0.1)
+    assert abs(np.corrcoef(kept[:, 1], kept[:, 2])[0, 1]) < 0.15

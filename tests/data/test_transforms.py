@@ -23,11 +23,11 @@ from mstl.errors import InputError
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.standard_normal((48, 48, 3)).astype(np.float32)
 MASK = (RANDOM.random((48, 48)) > 0.8).astype(np.uint8)
-THESIS, STRONG = augmentation("thesis"), augmentation("strong")
+THESIS, STRONG, WIDE = (augmentation(name) for name in ("thesis", "strong", "wide"))
 SEEDS = st.integers(0, 2**64) | st.tuples(*[st.integers(0, 2**40)] * 3)
 
 
-@pytest.mark.parametrize("transform", [THESIS, STRONG], ids=["thesis", "strong"])
+@pytest.mark.parametrize("transform", [THESIS, STRONG, WIDE], ids=["thesis", "strong", "wide"])
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS)
 def test_a_draw_is_a_function_of_its_seed_and_masks_stay_binary(transform, seed):
@@ -84,7 +84,7 @@ def test_masks_keep_their_values_whatever_interpolation_the_transforms_ask_for()
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 6, 9])
-@pytest.mark.parametrize("transform", [THESIS, STRONG], ids=["thesis", "strong"])
+@pytest.mark.parametrize("transform", [THESIS, STRONG, WIDE], ids=["thesis", "strong", "wide"])
 def test_any_number_of_channels_is_augmented(transform, channels):
     image = np.repeat(IMAGE[..., :1], channels, axis=2)
     for seed in range(4):
