@@ -6,16 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from mstl._keras import keras, tf
-from mstl.config import SIDE_MULTIPLE, input_channels
+from mstl.config import input_channels
 from mstl.data.prepared import PreparedCase
 from mstl.errors import InputError
+from mstl.models.batch_norm import steady
+from mstl.models.sides import side_multiple
 
 BATCH_SIZE = 8  # slices; larger batches are not faster on a CPU
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model that turns a prepared case into a probability map; slices without brain are skipped."""
+    """A model that turns a prepared case into a probability map; slices without brain are skipped.
+
+    The model's weights stay as they are, moving statistics that drift at every call included.
+    """
 
     model: keras.Model
     context: int = 0
@@ -26,6 +31,7 @@ class Predictor:
         signature = [tf.TensorSpec((None, None, None, self.model.input_shape[-1]), tf.float32)]
         forward = tf.function(lambda images: self.model(images, training=False), input_signature=signature)
         object.__setattr__(self, "_forward", forward)
+        object.__setattr__(self, "_multiple", side_multiple(self.model))
 
     def __call__(self, case: PreparedCase) -> np.ndarray:
         """Probabilities float32 `(D, H, W)` on the prepared grid, 0 in slices without brain."""
@@ -38,14 +44,15 @@ class Predictor:
             )
         probability = np.zeros(case.shape, dtype=np.float32)
         positions = np.flatnonzero(case.brain_voxels)
-        for start in range(0, len(positions), self.batch_size):
-            batch = positions[start : start + self.batch_size]
-            probability[batch] = self._slices(with_context(image, batch, context=self.context))
+        with steady(self.model):
+            for start in range(0, len(positions), self.batch_size):
+                batch = positions[start : start + self.batch_size]
+                probability[batch] = self._slices(with_context(image, batch, context=self.context))
         return probability
 
     def _slices(self, images: np.ndarray) -> np.ndarray:
         height, width = images.shape[1:3]
-        gaps = [-side % SIDE_MULTIPLE for side in (height, width)]
+        gaps = [-side % self._multiple for side in (height, width)]
         top, left = (gap // 2 for gap in gaps)
         padded = np.pad(images, [(0, 0), (top, gaps[0] - top), (left, gaps[1] - left), (0, 0)])
         result = self._forward(padded).numpy()

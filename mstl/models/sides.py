@@ -1,0 +1,30 @@
+"""The sides of images that a model can take: what its halvings ask for."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mstl._keras import keras
+from mstl.config import SIDE_MULTIPLE
+from mstl.errors import InputError
+from mstl.models.resolution import steps_of
+
+
+def side_multiple(model: keras.Model) -> int:
+    """Number of pixels that the sides of a model's images must be multiples of.
+
+    2 to the number of halvings on the way to its lowest resolution, and at least 32; 32 for a model without a graph.
+    """
+    try:
+        halvings = max(step.level for step in steps_of(model))
+    except InputError:
+        return SIDE_MULTIPLE
+    return max(SIDE_MULTIPLE, 2**halvings)
+
+
+def check_sides(sides: Sequence[int | None], *, multiple: int) -> None:
+    """Raise `InputError`, which names the size to pad to, unless all sides are multiples; None is any side."""
+    padded = tuple(side if side is None else max(-(-side // multiple), 1) * multiple for side in sides)
+    if tuple(sides) != padded:
+        raise InputError(
+            f"Images of {tuple(sides)} do not fit the model. Pad them to {padded}, multiples of {multiple}."
+        )
