@@ -5,6 +5,7 @@ from mstl._keras import keras
 from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
 from mstl.evaluation.predictor import Predictor, with_context
+from mstl.models.pix2pix import segmentation_generator
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +68,19 @@ def test_neighbours_are_stacked_as_in_training(tiny_prepared, context):
 def test_a_case_with_other_modalities_is_refused(model, tiny_prepared):
     with pytest.raises(InputError, match=r"gives 6 channels .*, the model expects 2"):
         Predictor(model, context=1)(tiny_prepared[0])
+
+
+def test_prediction_with_statistics_that_drift_changes_no_weight(tiny_prepared):
+    image = keras.layers.Input((None, None, 2))
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(2, 3, padding="same")(image), training=True)
+    drifting = keras.Model(image, keras.layers.Conv2D(1, 1, activation="sigmoid")(x))
+    before = drifting.get_weights()
+    Predictor(drifting)(tiny_prepared[0])
+    assert all(np.array_equal(a, b) for a, b in zip(before, drifting.get_weights(), strict=True))
+
+
+def test_slices_are_padded_to_what_the_model_needs(tiny_prepared):
+    model = segmentation_generator(channels=2, width=4)
+    probability = Predictor(model)(tiny_prepared[0])
+    assert probability.shape == tiny_prepared[0].shape
+    assert probability.any()

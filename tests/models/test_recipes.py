@@ -22,5 +22,5 @@ def test_equal_seeds_draw_equal_weights():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(InputError, match=r"Model 'resunet' is unknown. Choose one of unet-resnet34"):
+    with pytest.raises(InputError, match=r"Model 'resunet' is unknown. Choose one of .*unet-resnet34"):
         build_model("resunet", channels=1)
