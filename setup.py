@@ -28,6 +28,8 @@ REQUIRES = [
     "MarkupSafe>=2.1",
     "typer>=0.12",
     "rich>=13.7",
+    "pooch>=1.8",
+    "requests>=2.31",
 ]
 EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.21,<2.22"],
@@ -43,8 +45,9 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
-    packages=find_packages(include=["mstl", "mstl.*"]),
-    package_data={"mstl": ["reporting/templates/*"]},
+    packages=[*find_packages(include=["mstl", "mstl.*"]), "mstl.weights"],
+    package_dir={"mstl.weights": "weights"},
+    package_data={"mstl": ["reporting/templates/*"], "mstl.weights": ["*.yaml", "*.md", "*.h5"]},
     python_requires=">=3.10,<3.13",
     install_requires=REQUIRES,
     extras_require=EXTRAS,
