@@ -2,15 +2,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import mstl
+from mstl.cli.terminal import console, errors, escaped, numbers, pairs, print_scores, progress, split
+from mstl.cli.weights import app as weights_app
 from mstl.errors import InputError
 
 app = typer.Typer(
@@ -19,8 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-console = Console()
-errors = Console(stderr=True)
+app.add_typer(weights_app, name="weights")
 
 CohortFile = Annotated[Path, typer.Argument(help="cohort.csv", show_default=False)]
 BinariseMasks = Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5.")]
@@ -34,7 +32,7 @@ def main() -> None:
         app(prog_name="mstl")
     except (InputError, OSError) as error:
         message = " ".join(str(error).splitlines())
-        errors.print(f"[bold red]Error:[/] {_escaped(message)}", soft_wrap=True, highlight=False)
+        errors.print(f"[bold red]Error:[/] {escaped(message)}", soft_wrap=True, highlight=False)
         sys.exit(1)
 
 
@@ -54,7 +52,7 @@ def demo(
     from mstl.demo import run_demo
 
     scores = run_demo(out, seed=seed, console=console)
-    _print_scores(scores)
+    print_scores(scores)
     console.print(f"Report: {out / 'run' / 'report.html'}", soft_wrap=True)
 
 
@@ -69,12 +67,12 @@ def phantom(
     jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
 ) -> None:
     """Write a synthetic MS cohort with exact lesion masks as NIfTI."""
-    with _progress("Making phantoms", subjects) as step:
+    with progress("Making phantoms", subjects) as step:
         mstl.write_phantoms(
             out,
             subjects=subjects,
             scanner=scanner,
-            modalities=_split(modalities),
+            modalities=split(modalities),
             randomise=randomise,
             seed=seed,
             jobs=jobs,
@@ -98,7 +96,7 @@ def index(
     if layout:
         cohort = mstl.Cohort.from_layout(root, layout=layout)
     else:
-        cohort = mstl.Cohort.from_glob(root, patterns=_pairs(pattern))
+        cohort = mstl.Cohort.from_glob(root, patterns=pairs(pattern))
     cohort.to_csv(out)
     console.print(f"Wrote {out}: {len(cohort)} cases of {len(cohort.subjects)} subjects, each with "
                   f"{', '.join(cohort.modalities)}.", soft_wrap=True)  # fmt: skip
@@ -108,13 +106,13 @@ def index(
 def check(cohort: CohortFile, binarise_masks: BinariseMasks = False) -> None:
     """Read every file of a cohort and list what is wrong; exit code 1 where something is."""
     cases = mstl.Cohort.from_csv(cohort, files_exist=False)
-    with _progress("Checking", len(cases)) as step:
+    with progress("Checking", len(cases)) as step:
         findings = mstl.check_cohort(cases, binarise_masks=binarise_masks, progress=step)
     if not findings:
         console.print(f"{len(cases)} cases of {len(cases.subjects)} subjects: nothing is wrong.")
         return
     for finding in findings:
-        what = f"[bold]{_escaped(finding.case)}[/] {finding.role}: {_escaped(finding.message)}"
+        what = f"[bold]{escaped(finding.case)}[/] {finding.role}: {escaped(finding.message)}"
         console.print(what, soft_wrap=True, highlight=False)
     count = len(findings)
     raise InputError(f"Files of {cohort} that cannot be used: {count}, listed above. Mend or remove them.")
@@ -135,16 +133,16 @@ def prepare(
     """Bring every case to one orientation, grid and intensity scale; unchanged cases are kept."""
     cases = mstl.Cohort.from_csv(cohort)
     try:
-        cases.require(_split(modalities))
+        cases.require(split(modalities))
     except InputError as error:
         raise InputError(f"{cohort}: {error}") from None
-    with _progress("Preparing", len(cases)) as step:
+    with progress("Preparing", len(cases)) as step:
         prepared = mstl.prepare(
             cases,
             out,
-            modalities=_split(modalities) or None,
-            spacing=_numbers(spacing, float, "--spacing"),
-            shape=_numbers(shape, int, "--shape"),
+            modalities=split(modalities) or None,
+            spacing=numbers(spacing, float, "--spacing"),
+            shape=numbers(shape, int, "--shape"),
             normalise=normalise,
             binarise_masks=binarise_masks,
             resample_masks=resample_masks,
@@ -183,7 +181,7 @@ def threshold(run: RunFolder) -> None:
     from mstl.evaluation.threshold import set_threshold
 
     opened = mstl.Run(run)
-    with _progress("Predicting validation cases", len(opened.prepared("validation"))) as step:
+    with progress("Predicting validation cases", len(opened.prepared("validation"))) as step:
         choice = set_threshold(opened, progress=step)
     best = max(choice.mean_dice)
     console.print(f"Threshold {choice.threshold:g}: mean Dice {best:.3f} on {choice.cases} validation cases.")
@@ -207,8 +205,8 @@ def predict(
 ) -> None:
     """Segment scans: a mask and a probability map each, on the scanner's own grid."""
     cases = _cases(inputs) if inputs else mstl.Run(run).prepared("test")
-    cases = cases.select(_split(subjects)) if subjects else cases
-    with _progress("Predicting", len(cases)) as step:
+    cases = cases.select(split(subjects)) if subjects else cases
+    with progress("Predicting", len(cases)) as step:
         mstl.predict(run, cases, out=out, threshold=threshold, flip=flip, weights=weights, progress=step)
     console.print(f"Wrote masks of {len(cases)} cases to {out}.", soft_wrap=True)
 
@@ -224,9 +222,9 @@ def evaluate(
 ) -> None:
     """Compare predicted masks with the reference masks of a cohort."""
     cases = mstl.Cohort.from_csv(cohort)
-    cases = cases.select(_split(subjects)) if subjects else cases
+    cases = cases.select(split(subjects)) if subjects else cases
     masks = {"binarise_masks": binarise_masks, "resample_masks": resample_masks}
-    _print_scores(mstl.evaluate(predictions, cases, out=out, **masks))
+    print_scores(mstl.evaluate(predictions, cases, out=out, **masks))
     console.print(f"Wrote {out}.", soft_wrap=True)
 
 
@@ -246,68 +244,10 @@ def report(
 def _cases(inputs: list[str]):
     """A prepared folder, a cohort.csv, or one case of modality=path pairs."""
     if all("=" in text for text in inputs):
-        files = _pairs(inputs)
+        files = pairs(inputs)
         name = Path(next(iter(files.values()))).name.split(".")[0]
         return mstl.Cohort([mstl.Case.of_files(files, subject=name)])
     if len(inputs) > 1:
         raise InputError(f"{len(inputs)} inputs were given; expected a cohort.csv, prepared folder or pairs.")
     path = Path(inputs[0])
     return mstl.PreparedCohort.open(path) if path.is_dir() else mstl.Cohort.from_csv(path)
-
-
-def _print_scores(scores) -> None:
-    """A row a case, the columns that people read first, and the mean."""
-    from rich.table import Table
-
-    columns = {
-        "dice": "Dice", "hausdorff95_mm": "HD95 mm", "lesion_f1": "lesion F1", "reference_ml": "ml, reference",
-        "prediction_ml": "ml, predicted",
-    }  # fmt: skip
-    table = Table("case", *columns.values())
-    for row in scores.to_dict("records"):
-        table.add_row(str(row["case"]), *(f"{row[column]:.3g}" for column in columns))
-    console.print(table)
-    with_lesions = scores[scores["empty_reference"] == 0]
-    console.print(f"Mean Dice {with_lesions['dice'].mean():.3f} over {len(with_lesions)} cases with lesions.")
-
-
-@contextmanager
-def _progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
-    """A bar with an estimate of what remains; call what it yields once a case."""
-    from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda name: bar.advance(task)
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, separator, value = text.partition("=")
-    if not (separator and key and value):
-        raise InputError(f"'{text}' is not of the form name=value.")
-    return key, value
-
-
-def _pairs(texts: list[str]) -> dict[str, str]:
-    pairs = [_pair(text) for text in texts]
-    if len(dict(pairs)) < len(pairs):
-        raise InputError(f"One name was given twice: {', '.join(texts)}. Give each once.")
-    return dict(pairs)
-
-
-def _numbers(text: str, kind: type, option: str) -> tuple | None:
-    try:
-        return tuple(kind(part) for part in _split(text)) or None
-    except ValueError:
-        raise InputError(f"{option} is '{text}'; one number or three with commas are expected.") from None
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -1,0 +1,86 @@
+"""What every command shares: the consoles, progress bars, tables of scores, and how option texts are read."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from mstl.errors import InputError
+
+console = Console()
+errors = Console(stderr=True)
+
+
+@contextmanager
+def progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar with an estimate of what remains; call what it yields once a case."""
+    from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda name: bar.advance(task)
+
+
+@contextmanager
+def download_progress(description: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar of bytes and speed, beside the output; call what it yields with the bytes here and those expected."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    text = TextColumn("[progress.description]{task.description}")
+    columns = (text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors) as bar:
+        task = bar.add_task(description, total=None, visible=False)
+        yield lambda here, total: bar.update(task, completed=here, total=total, visible=True)
+
+
+def print_scores(scores) -> None:
+    """A row a case, the columns that people read first, and the mean."""
+    from rich.table import Table
+
+    columns = {
+        "dice": "Dice", "hausdorff95_mm": "HD95 mm", "lesion_f1": "lesion F1", "reference_ml": "ml, reference",
+        "prediction_ml": "ml, predicted",
+    }  # fmt: skip
+    table = Table("case", *columns.values())
+    for row in scores.to_dict("records"):
+        table.add_row(str(row["case"]), *(f"{row[column]:.3g}" for column in columns))
+    console.print(table)
+    with_lesions = scores[scores["empty_reference"] == 0]
+    console.print(f"Mean Dice {with_lesions['dice'].mean():.3f} over {len(with_lesions)} cases with lesions.")
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The parts of a text between commas, without blanks."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def pairs(texts: list[str]) -> dict[str, str]:
+    """Names and values of texts of the form name=value; raises `InputError` for another form or a name twice."""
+    found = [_pair(text) for text in texts]
+    if len(dict(found)) < len(found):
+        raise InputError(f"One name was given twice: {', '.join(texts)}. Give each once.")
+    return dict(found)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not (separator and key and value):
+        raise InputError(f"'{text}' is not of the form name=value.")
+    return key, value
+
+
+def numbers(text: str, kind: type, option: str) -> tuple | None:
+    """The numbers between commas, None where there are none; raises `InputError` that names the option."""
+    try:
+        return tuple(kind(part) for part in split(text)) or None
+    except ValueError:
+        raise InputError(f"{option} is '{text}'; one number or three with commas are expected.") from None
+
+
+def escaped(text: str) -> str:
+    """The text as rich prints it letter by letter, brackets too."""
+    from rich.markup import escape
+
+    return escape(text)
