@@ -143,8 +143,9 @@ def _entry(values: object, place: str) -> Weights:
         raise TransferError(f"{place} has unknown keys: {', '.join(unknown)}. Known keys: {', '.join(known)}.")
     if missing := [name for name, field in known.items() if field.default is MISSING and not values.get(name)]:
         raise TransferError(f"{place} lacks {', '.join(missing)}. Add it.")
-    if wrong := [key for key, value in values.items() if key != "modalities" and not isinstance(value, str)]:
-        raise TransferError(f"{place}: {', '.join(wrong)} must be text. Put it in quotation marks.")
+    kinds = {"modalities": list}
+    if wrong := [key for key, value in values.items() if not isinstance(value, kinds.get(key, str))]:
+        raise TransferError(f"{place}: {', '.join(wrong)} must be text in quotation marks (modalities: a list).")
     return _consistent(Weights(**{**values, "modalities": tuple(values.get("modalities", ()))}), place)
 
 

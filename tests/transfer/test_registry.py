@@ -64,6 +64,7 @@ def test_an_entry_is_read_with_its_channels_in_order(entry):
         ({"scores": ""}, "lacks scores"),
         ({"license": "MIT", "colour": "red"}, "unknown keys: colour, license. Known keys: name, file"),
         ({"scores": 0.5}, "scores must be text"),
+        ({"modalities": "flair"}, "modalities must be .*a list"),
         ({"file": "../tiny.h5"}, "a name without folders is expected"),
         ({"digest": "sha256:12"}, "digest is 'sha256:12'; sha256: or md5:"),
         ({"url": None, "digest": None}, "neither url nor digest"),
