@@ -21,6 +21,7 @@ _HOMES = {
     "choose_threshold": "mstl.evaluation.threshold",
     "evaluate": "mstl.evaluation.scores",
     "fit": "mstl.training.fit",
+    "freeze": "mstl.transfer.freezing",
     "predict": "mstl.evaluation.predict",
     "prepare": "mstl.data.prepare",
     "thesis_augmentation": "mstl.data.augment",

@@ -11,12 +11,11 @@ from mstl.models.tree import layers_of
 SIDES = (512, 5760)  # for sides that a model leaves open: nine halvings; seven, and thirds and fifths too
 LARGEST_STEP = 4  # a pooling by more a side gathers context, as of the whole image, and is no step of an encoder
 
-_COMPANIONS = (
+NORMALISATIONS = (
     keras.layers.BatchNormalization,
     keras.layers.LayerNormalization,
     keras.layers.GroupNormalization,
     keras.layers.UnitNormalization,
-    keras.layers.PReLU,
 )
 
 
@@ -41,7 +40,7 @@ class _Flow:
 
 def is_companion(layer: keras.layers.Layer) -> bool:
     """Whether a layer with weights only scales what a convolution gave: normalisation, learned activation."""
-    return isinstance(layer, _COMPANIONS)
+    return isinstance(layer, (*NORMALISATIONS, keras.layers.PReLU))
 
 
 def steps_of(model: keras.Model) -> list[Step]:
