@@ -1,0 +1,112 @@
+"""Kernels and statistics changed to fit: another number of input channels, 2D to 3D."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from mstl._keras import keras
+from mstl.errors import TransferError
+
+CHANNELS = ("sum", "mean", "repeat", "truncate")
+INFLATIONS = ("inflate:centre", "inflate:mean")
+NONE = "error"
+
+_ADAPTED: WeakKeyDictionary[keras.Model, set[str]] = WeakKeyDictionary()
+
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+def check_adapt(adapt: str | Iterable[str]) -> tuple[str, ...]:
+    """The rules in `adapt` as a tuple; raises `TransferError` for one that does not exist, or two of a kind."""
+    rules = tuple(rule.replace(" ", "") for rule in ([adapt] if isinstance(adapt, str) else adapt))
+    unknown = [rule for rule in rules if rule not in (*CHANNELS, *INFLATIONS, NONE)]
+    if unknown or any(len(set(rules) & set(kind)) > 1 for kind in (CHANNELS, INFLATIONS)):
+        raise TransferError(
+            f"adapt is {', '.join(rules)}; expected 'error', or one of {', '.join(CHANNELS)} (channels), one of "
+            f"{', '.join(INFLATIONS)} (2D to 3D), or one of each."
+        )
+    return rules
+
+
+def find_change(
+    source: tuple[int, ...], target: tuple[int, ...], rules: tuple[str, ...], *, entry: bool
+) -> tuple[Change, str] | None:
+    """The function that brings an array of shape `source` to `target`, and its name; None where no rule does.
+
+    `entry` says that the layer meets the image's own channels: only there may their number change. A kernel is
+    `(k..., in, out)`; a vector is a parameter of a normalisation in front of the first convolution.
+    """
+    steps: list[tuple[Change, str]] = []
+    inflate = next((rule for rule in rules if rule in INFLATIONS), None)
+    if inflate and len(source) == 4 and len(target) == 5:
+        steps.append((lambda kernel: inflate_kernel(kernel, target[0], how=inflate), inflate))
+        source = (target[0], *source)
+    channels = next((rule for rule in rules if rule in CHANNELS), None)
+    axis = -1 if len(source) == 1 else -2
+    if channels and entry and source != target and len(source) == len(target):
+        if channels == "truncate" and target[axis] > source[axis]:
+            return None
+        change = adapt_statistics if len(source) == 1 else adapt_channels
+        steps.append((lambda array: change(array, target[axis], how=channels), f"{channels} of channels"))
+        source = (*source[:axis], target[axis], *source[axis:][1:])
+    if source != target or not steps:
+        return None
+    return (lambda array: _through(array, [step for step, _ in steps])), ", ".join(name for _, name in steps)
+
+
+def _through(array: np.ndarray, steps: list[Change]) -> np.ndarray:
+    for step in steps:
+        array = step(array)
+    return array
+
+
+def adapt_channels(kernel: np.ndarray, channels: int, *, how: str) -> np.ndarray:
+    """A kernel `(k..., in, out)` for another number of input channels.
+
+    "sum" shares the sum over channels among the new ones: an image whose channels are all equal gives the
+    same output as before. The others keep the sum of squares, hence the output's variance where channels are
+    independent and of unit variance: "mean" gives every new channel the mean kernel, "repeat" goes through
+    the old ones again and again, "truncate" takes the first (at most as many as there are).
+    """
+    old = kernel.shape[-2]
+    if how == "sum":
+        return np.repeat(kernel.sum(axis=-2, keepdims=True) / channels, channels, axis=-2).astype(kernel.dtype)
+    if how == "mean":
+        new = np.repeat(kernel.mean(axis=-2, keepdims=True), channels, axis=-2)
+    else:
+        new = np.take(kernel, np.arange(channels) % old, axis=-2)
+    energy = float(np.square(new, dtype=np.float64).sum())
+    scale = np.sqrt(np.square(kernel, dtype=np.float64).sum() / energy) if energy > 0 else 1.0
+    return (new * scale).astype(kernel.dtype)
+
+
+def adapt_statistics(vector: np.ndarray, channels: int, *, how: str) -> np.ndarray:
+    """A normalisation's parameter `(in,)` for another number of channels: their mean, or repeated, or the first."""
+    if how in ("sum", "mean"):
+        return np.full(channels, vector.mean(), dtype=vector.dtype)
+    return vector[np.arange(channels) % len(vector)]
+
+
+def inflate_kernel(kernel: np.ndarray, depth: int, *, how: str) -> np.ndarray:
+    """A 2D kernel `(h, w, in, out)` as a 3D one `(depth, h, w, in, out)` of the same response.
+
+    "inflate:centre" puts it into the middle section, with zeros around: a stack of images gives the 2D outputs.
+    "inflate:mean" spreads it evenly: a volume of equal sections does. Carreira & Zisserman 2017, arXiv 1705.07750.
+    """
+    if how == "inflate:mean":
+        return np.repeat(kernel[None] / depth, depth, axis=0).astype(kernel.dtype)
+    new = np.zeros((depth, *kernel.shape), kernel.dtype)
+    new[depth // 2] = kernel
+    return new
+
+
+def remember_adapted(model: keras.Model, layers: Iterable[str]) -> None:
+    """Note which layers of `model` hold adapted weights, so that freezing them can be warned of."""
+    _ADAPTED.setdefault(model, set()).update(layers)
+
+
+def adapted_layers(model: keras.Model) -> set[str]:
+    """Paths of the layers of `model` whose weights were adapted to fit."""
+    return _ADAPTED.get(model, set())

@@ -1,0 +1,131 @@
+"""Any Keras weights file, read and never run: its layers, its tensors, what it says of itself."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mstl.errors import TransferError
+from mstl.transfer.archive import WeightsSource, weights_source
+from mstl.transfer.digest import norm_of, sha256_of
+from mstl.transfer.hdf5 import close_hdf5, datasets_of, one_line_errors, open_hdf5
+from mstl.transfer.hdf5_text import TextReader
+from mstl.transfer.keras_layout import Layout, read_layout
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """One array of a checkpoint. `layer` is "model_1/conv0", `variable` "kernel", `class_name` None where unknown.
+
+    `place` is the layer's class and number ("functional/conv2d_1") in files that keep no order of layers, else None.
+    Nothing is read from the file before `read()`, `norm` or `sha256` is asked for.
+    """
+
+    layer: str
+    variable: str
+    class_name: str | None
+    place: str | None
+    dataset: h5py.Dataset = field(repr=False)
+    source: str = field(repr=False)
+
+    @property
+    def path(self) -> str:
+        """Layer and variable in one name, as `mstl.models.tree` names the weights of a model."""
+        return f"{self.layer}/{self.variable}"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape as stored; kernels are `(k..., in, out)`, transposed ones `(k..., out, in)`."""
+        return self.dataset.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type as stored."""
+        return self.dataset.dtype
+
+    def read(self) -> np.ndarray:
+        """The array as stored; raises `TransferError` where the file is damaged."""
+        if not self.dataset:
+            raise TransferError(f"{self.source} is closed. Read its tensors while the checkpoint is open.")
+        with one_line_errors(self.source):
+            return self.dataset[()]
+
+    @cached_property
+    def norm(self) -> float:
+        """Euclidean norm; nan or inf where an element is."""
+        return norm_of(self.read())
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 of the array's bytes as stored."""
+        return sha256_of(self.read())
+
+
+class Checkpoint:
+    """The weights in a Keras file, by layer; open it with `Checkpoint.open(path)` and close it, or use `with`.
+
+    `tensors` maps paths such as "model_1/conv0/kernel" to `Tensor`, in the file's order. `format` says what wrote
+    the file, `keras_version` and `backend` which, `model_config` and `training_config` are the JSON it stores (all
+    None where it does not). `notes` are sentences about what matters when the weights move.
+    """
+
+    def __init__(self, path: Path, source: WeightsSource, file: h5py.File, layout: Layout) -> None:
+        self.path, self.size, self._file, self._source = path, source.size, file, source
+        self.format, self.keras_version, self.backend = layout.format, layout.keras_version, layout.backend
+        self.model_config, self.training_config = layout.model_config, layout.training_config
+        self.notes: tuple[str, ...] = layout.notes
+        self.tensors: Mapping[str, Tensor] = {
+            f"{entry.layer}/{entry.variable}": Tensor(
+                entry.layer, entry.variable, entry.class_name, entry.place, layout.datasets[entry.dataset], path.name
+            )
+            for entry in layout.entries
+        }
+
+    @classmethod
+    def open(cls, path: str | Path) -> Checkpoint:
+        """Open a `.h5` of Keras 2 or tf.keras, a `.weights.h5` or a `.keras` file; only metadata are read.
+
+        No code of the file is run and no other file is read through it. Raises `TransferError` where the file
+        does not exist, is something else (it is said what), holds no weights, is damaged, or links elsewhere.
+        """
+        path = Path(path)
+        source = weights_source(path)
+        file = open_hdf5(source.file, name=path.name)
+        try:
+            with one_line_errors(path.name):
+                datasets = datasets_of(file, name=path.name, size=source.size)
+                text = TextReader(source.stream(), source.size, name=path.name)
+                layout = read_layout(file, datasets, text, size=source.size, config=source.config, name=path.name)
+            return cls(path, source, file, layout)
+        except BaseException:
+            source.close()
+            close_hdf5(file)
+            raise
+
+    def close(self) -> None:
+        """Let go of the file; tensors can no longer be read."""
+        self._source.close()
+        close_hdf5(self._file)
+
+    def __enter__(self) -> Checkpoint:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    @property
+    def layers(self) -> dict[str, str | None]:
+        """Class name (None where the file does not tell) of every layer with weights, by its path."""
+        return {tensor.layer: tensor.class_name for tensor in self.tensors.values()}
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the tensors hold together."""
+        return sum(int(np.prod(tensor.shape)) for tensor in self.tensors.values())

@@ -1,0 +1,209 @@
+"""How Keras lays out weights in HDF5: the groups of Keras 2 by layer name, the `vars` of Keras 3 by position."""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import h5py
+
+from mstl.errors import TransferError
+from mstl.transfer.hdf5 import attribute
+from mstl.transfer.hdf5_text import TextReader
+from mstl.transfer.model_config import classes_in, positional_names, sentences_on
+from mstl.transfer.naming import conventional_variables, is_numbered
+
+_CONTAINERS = {"layers", "_layers", "_layer_checkpoint_dependencies", "_operations"}
+_OTHERS = ("optimizer", "_optimizer", "metrics", "_metrics", "compile_metrics", "loss", "compile_loss")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tensor of the file: the layer's path in the model, the variable, the class where known, its HDF5 path.
+
+    `place` is the layer's class and number where that is all that tells its position, else None.
+    """
+
+    layer: str
+    variable: str
+    class_name: str | None
+    dataset: str
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a file holds, in its order."""
+
+    format: str
+    entries: tuple[Entry, ...]
+    datasets: Mapping[str, h5py.Dataset]
+    keras_version: str | None = None
+    backend: str | None = None
+    model_config: dict | None = None
+    training_config: dict | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+class _Attributes:
+    """Text attributes of one file."""
+
+    def __init__(self, file: h5py.File, text: TextReader, size: int) -> None:
+        self.file, self.text, self.size = file, text, size
+
+    def texts(self, place: str, key: str) -> list[str] | None:
+        """Strings of an attribute of the group at `place`, also where Keras split them into key0, key1, ..."""
+        group = self.file[place] if place else self.file
+        whole = attribute(group, key, text=self.text, size=self.size)
+        if whole is not None:
+            return whole
+        parts = []
+        while (part := attribute(group, f"{key}{len(parts)}", text=self.text, size=self.size)) is not None:
+            parts.append(part)
+        return [name for part in parts for name in part] if parts else None
+
+    def one(self, place: str, key: str) -> str | None:
+        """The first string of an attribute."""
+        return next(iter(self.texts(place, key) or ()), None)
+
+    def json(self, key: str) -> dict | None:
+        """A JSON attribute of the file; None where there is none or it is no mapping."""
+        text = self.one("", key)
+        value = None if text is None else json.loads(text)
+        return value if isinstance(value, dict) else None
+
+
+def read_layout(
+    file: h5py.File,
+    datasets: Mapping[str, h5py.Dataset],
+    text: TextReader,
+    *,
+    size: int,
+    config: dict | None,
+    name: str,
+) -> Layout:
+    """Name every tensor of a file by its layer; `config` is the model's JSON where it lies beside the weights.
+
+    Raises `TransferError` where there are no weights, a layer is listed twice, or something listed is absent.
+    """
+    attributes = _Attributes(file, text, size)
+    if any(re.search(r"(^|/)vars/\d+$", place) for place in datasets):
+        kind = "Keras 3 weights" if config is None else "Keras 3 archive"
+        entries = tuple(_numbered_entries(datasets, attributes, config))
+        notes = tuple(sentences_on(config))
+        layout = Layout(kind, entries, datasets, model_config=config, notes=notes)
+    else:
+        layout = _keras2(attributes, datasets, name=name)
+    _check(layout, name)
+    return layout
+
+
+def _keras2(attributes: _Attributes, datasets: Mapping[str, h5py.Dataset], *, name: str) -> Layout:
+    root = "model_weights" if "model_weights" in attributes.file else ""
+    layers = attributes.texts(root, "layer_names")
+    if layers is None:
+        raise TransferError(f"{name} {_holds(attributes.file)}. Give a file of model.save or model.save_weights.")
+    twice = sorted({layer for layer in layers if layers.count(layer) > 1})
+    if twice:
+        raise TransferError(f"{name} lists layer '{twice[0]}' twice; names must be unique. Save the model again.")
+    config = attributes.json("model_config")
+    classes = classes_in(config)
+    entries = []
+    for layer in layers:
+        group = f"{root}/{layer}" if root else layer
+        for weight in dict.fromkeys(attributes.texts(group, "weight_names") or ()):
+            place = f"{group}/{weight}"
+            if place not in datasets:
+                raise TransferError(f"{name} lists '{place}' and does not hold it. Copy or download it again.")
+            path, variable = _owner(layer, weight, classes)
+            entries.append(Entry(path, variable, classes.get(path), place))
+    rank = {path: number for number, path in enumerate(classes)}
+    entries.sort(key=lambda entry: rank.get(entry.layer, -1))  # nested groups list what was frozen last
+    return Layout(
+        "Keras 2 model" if root else "Keras 2 weights",
+        tuple(entries),
+        datasets,
+        keras_version=attributes.one(root, "keras_version"),
+        backend=attributes.one(root, "backend"),
+        model_config=config,
+        training_config=attributes.json("training_config"),
+        notes=tuple(sentences_on(config)),
+    )
+
+
+def _owner(layer: str, weight: str, classes: Mapping[str, str]) -> tuple[str, str]:
+    """Path of the layer that a weight in the group `layer` belongs to, and the variable.
+
+    In the group of a nested model stand the weights of all its layers, "model_1/conv0/kernel:0" or
+    "conv0/kernel:0"; in that of a plain layer its scope may be numbered, "conv0_1/kernel:0".
+    """
+    parts = weight.split(":")[0].split("/")
+    inner = [path for path in classes if path.startswith(f"{layer}/")]
+    owners = [path for path in inner if path.rsplit("/", 1)[1] in parts[:-1]]
+    if owners:
+        best = max(owners, key=lambda path: len(set(path.split("/")) & set(parts)))
+        return best, "/".join(parts[parts.index(best.rsplit("/", 1)[1]) + 1 :])
+    scope = parts[1:-1] if parts[0] == layer or is_numbered(parts[0], layer) else parts[:-1]
+    if layer in classes and not inner:
+        return layer, "/".join([*scope, parts[-1]]) if parts[0] == layer else parts[-1]
+    return "/".join([layer, *scope]), parts[-1]
+
+
+def _numbered_entries(
+    datasets: Mapping[str, h5py.Dataset], attributes: _Attributes, config: dict | None
+) -> Iterator[Entry]:
+    """Entries of `.../vars/0` datasets: layers by the name in the group, else by the archive's JSON, else by class."""
+    names, classes = positional_names(config), classes_in(config)
+    groups: dict[str, list[str]] = {}
+    for place in datasets:
+        found = re.fullmatch(r"(.*?)/?vars/(\d+)", place)
+        if found and found[1].split("/")[0] not in _OTHERS:
+            groups.setdefault(found[1], []).append(found[2])
+    order = list(names)
+    ranked = sorted(groups, key=lambda group: order.index(group) if group in names else len(order))
+    for group in ranked:
+        layer = names.get(group) or _named(group, attributes)
+        indices = sorted(groups[group], key=int)
+        kind = classes.get(layer)
+        variables = conventional_variables(kind or group.rsplit("/", 1)[-1], len(indices)) or indices
+        for index, variable in zip(indices, variables, strict=True):
+            dataset = f"{group}/vars/{index}" if group else f"vars/{index}"
+            yield Entry(layer, variable, kind, dataset, place=None if names else _without_containers(group))
+
+
+def _without_containers(group: str) -> str:
+    return "/".join(part for part in group.split("/") if part not in _CONTAINERS)
+
+
+def _named(group: str, attributes: _Attributes) -> str:
+    """A layer's path from the names that Keras 3 keeps at each `vars` group, or else from the groups' own names."""
+    parts, path = group.split("/"), []
+    for depth, part in enumerate(parts, start=1):
+        if part not in _CONTAINERS:
+            place = "/".join([*parts[:depth], "vars"])
+            known = place in attributes.file and attributes.one(place, "name")
+            path.append(known or part)
+    return "/".join(path)
+
+
+def _check(layout: Layout, name: str) -> None:
+    if not layout.entries:
+        raise TransferError(f"{name} holds no weights of layers. Save a built model with model.save_weights.")
+    paths = [f"{entry.layer}/{entry.variable}" for entry in layout.entries]
+    if len(set(paths)) < len(paths):
+        twice = next(path for path in paths if paths.count(path) > 1)
+        raise TransferError(f"{name} holds two tensors named '{twice}'; names must be unique. Save the model again.")
+    for entry in layout.entries:
+        kind = layout.datasets[entry.dataset].dtype
+        if kind.kind not in "fiub":
+            raise TransferError(f"{name} holds '{entry.dataset}' as {kind}; numbers are expected. Copy it again.")
+
+
+def _holds(file: h5py.File) -> str:
+    keys = set(file)
+    if "optimizer_weights" in keys:
+        return "holds an optimizer only, no weights of layers"
+    if not keys:
+        return "is HDF5 and empty"
+    return f"is HDF5 but not of Keras (it has {', '.join(sorted(keys)[:3])}, no 'layer_names')"

@@ -1,0 +1,98 @@
+"""What a stored model configuration tells about weights; it is read as text and never turned into layers."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from mstl.transfer.naming import snake_case
+
+_NORMS = ("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization")
+
+
+def classes_in(config: dict | None) -> dict[str, str]:
+    """Class of every layer by its path, nested models entered and not listed themselves, in the file's order."""
+    return {path: layer["class_name"] for path, layer in _leaves(config, "")}
+
+
+def positional_names(config: dict | None) -> dict[str, str]:
+    """Path of a layer in the model by its group in a Keras 3 weights file, "layers/conv2d_1" -> "conv0"."""
+    return dict(_positions(config, "", ""))
+
+
+def sentences_on(config: dict | None) -> Iterator[str]:
+    """What about a stored model matters when its weights move elsewhere."""
+    leaves = list(_leaves(config, ""))
+    training = [path for path, layer in leaves if layer["class_name"] in _NORMS and _called_in_training(layer)]
+    if training:
+        yield (
+            f"{len(training)} batch norm layers ({training[0]}, ...) are called with training=True: they normalise by "
+            "the batch, at prediction too. A model that calls them otherwise gives other outputs with these weights."
+        )
+    first = [path for path, layer in leaves if layer["config"].get("data_format") == "channels_first"]
+    if first:
+        yield (
+            f"{len(first)} layers ({first[0]}, ...) are channels-first. Kernels are stored alike and fit channels-last "
+            "layers; dense layers behind a Flatten do not."
+        )
+
+
+def _layers(config: dict | None) -> list[dict]:
+    """Configurations of a model's own layers; none where `config` is not a model's."""
+    inner = (config or {}).get("config")
+    layers = inner.get("layers") if isinstance(inner, dict) else inner
+    return [layer for layer in layers or () if _is_layer(layer)] if isinstance(layers, list) else []
+
+
+def _is_layer(layer: object) -> bool:
+    return (
+        isinstance(layer, dict)
+        and isinstance(layer.get("class_name"), str)
+        and isinstance(layer.get("config"), (dict, list))
+    )
+
+
+def _name(layer: dict) -> str:
+    inner = layer["config"]
+    name = inner.get("name") if isinstance(inner, dict) else None
+    return str(layer.get("name") or name or "")
+
+
+def _leaves(config: dict | None, prefix: str) -> Iterator[tuple[str, dict]]:
+    for layer in _layers(config):
+        path = f"{prefix}{_name(layer)}"
+        if _layers(layer):
+            yield from _leaves(layer, f"{path}/")
+        elif isinstance(layer["config"], dict):
+            yield path, layer
+
+
+def _positions(config: dict | None, group: str, prefix: str) -> Iterator[tuple[str, str]]:
+    seen: Counter[str] = Counter()
+    for layer in _layers(config):
+        kind = snake_case(layer["class_name"])
+        place = f"{group}layers/{kind}_{seen[kind]}" if seen[kind] else f"{group}layers/{kind}"
+        seen[kind] += 1
+        path = f"{prefix}{_name(layer)}"
+        if _layers(layer):
+            yield from _positions(layer, f"{place}/", f"{path}/")
+        else:
+            yield place, path
+
+
+def _called_in_training(layer: dict) -> bool:
+    """Whether a call of the layer in the graph passes training=True; Keras 2 keeps arguments last in a node's list."""
+    nodes = layer.get("inbound_nodes")
+    found = _values(nodes, "training") if isinstance(nodes, list) else ()
+    return any(value is True for value in found)
+
+
+def _values(tree: object, key: str) -> Iterator[object]:
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            if name == key:
+                yield value
+            else:
+                yield from _values(value, key)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _values(value, key)

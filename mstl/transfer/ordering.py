@@ -1,0 +1,64 @@
+"""Layers paired by their order from the input and their shapes, where names say nothing."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LayerShapes:
+    """A layer with weights: its path, its tensors' paths and their shapes, in the layer's order."""
+
+    path: str
+    tensors: tuple[str, ...]
+    shapes: tuple[Shape, ...]
+
+
+Pairs = list[tuple[LayerShapes, LayerShapes]]
+
+
+def align(candidates: Sequence[Sequence[LayerShapes]], targets: Sequence[LayerShapes]) -> Pairs:
+    """Pair the layers of the best of several `candidates`, sequences of layers of a file, with `targets`.
+
+    A candidate whose shapes are all those of the targets wins; then one with as many layers of the same
+    kinds, whose unequal shapes are paired all the same so that they can be named; then the one from which most
+    layers fit, counted from the input's side while shapes agree and then from the output's, and the first that
+    does not fit between. Of equals the first wins, so candidates come most likely first.
+    """
+    if not targets:
+        return []
+    for fits in (_equal, _alike):
+        for sources in candidates:
+            if len(sources) == len(targets) and all(map(fits, sources, targets)):
+                return list(zip(sources, targets, strict=True))
+    return max((_from_both_ends(sources, targets) for sources in candidates), key=len, default=[])
+
+
+def _from_both_ends(sources: Sequence[LayerShapes], targets: Sequence[LayerShapes]) -> Pairs:
+    shorter = min(len(sources), len(targets))
+    head = _run(sources, targets, shorter)
+    tail = _run(sources[::-1], targets[::-1], shorter - len(head))
+    rest = slice(len(head), len(head) + shorter - len(head) - len(tail))
+    odd = [pair for pair in zip(sources[rest][:1], targets[rest][:1], strict=True) if _alike(*pair)]
+    return head + odd + tail[::-1]
+
+
+def _run(sources: Sequence[LayerShapes], targets: Sequence[LayerShapes], most: int) -> Pairs:
+    """Pairs from the start while shapes agree."""
+    pairs: Pairs = []
+    for source, target in zip(sources[:most], targets[:most], strict=True):
+        if not _equal(source, target):
+            break
+        pairs.append((source, target))
+    return pairs
+
+
+def _equal(source: LayerShapes, target: LayerShapes) -> bool:
+    return source.shapes == target.shapes
+
+
+def _alike(source: LayerShapes, target: LayerShapes) -> bool:
+    """Same kind of layer: as many tensors of the same ranks."""
+    return [len(shape) for shape in source.shapes] == [len(shape) for shape in target.shapes]

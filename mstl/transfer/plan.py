@@ -1,0 +1,239 @@
+"""A transfer of weights, planned, shown and carried out: one row for every tensor of the model and of the file."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from mstl._keras import keras, tf
+from mstl.errors import TransferError
+from mstl.models.entry import entry_layers
+from mstl.models.groups import scope_layers
+from mstl.models.tree import ModelTensor, tensors_of
+from mstl.transfer.adapt import Change, check_adapt, find_change, remember_adapted
+from mstl.transfer.checkpoint import Checkpoint, Tensor
+from mstl.transfer.digest import norm_of, sha256_of
+from mstl.transfer.matching import WAYS, Match, match_tensors
+from mstl.transfer.table import LOADED, MISSING, StatusTable
+
+Scope = str | Sequence[str]
+Shape = tuple[int, ...]
+WHOLE = "the model"
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """What happens to one weight of the model, or to one tensor of the file that is "unused" (`target` None)."""
+
+    status: str
+    target: str | None
+    source: str | None
+    target_shape: Shape | None
+    source_shape: Shape | None
+    reason: str
+    change: Change | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ReportRow:
+    """A row of the plan, and the norm of the weight before and after, and the SHA-256 of its bytes after."""
+
+    status: str
+    target: str | None
+    source: str | None
+    target_shape: Shape | None
+    source_shape: Shape | None
+    reason: str
+    norm_before: float | None = None
+    norm_after: float | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class TransferReport(StatusTable):
+    """What a transfer from the file `path` did; `print(report)` shows the table."""
+
+    path: Path
+    rows: tuple[ReportRow, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class TransferPlan(StatusTable):
+    """What a transfer would do; nothing changes before `apply`. `scopes`: what was to be included, as layer paths."""
+
+    checkpoint: Checkpoint
+    model: keras.Model
+    rows: tuple[PlanRow, ...]
+    scopes: Mapping[str, frozenset[str]]
+    notes: tuple[str, ...] = ()
+
+    def apply(self, *, allow_partial: bool = False, allow_nonfinite: bool = False) -> TransferReport:
+        """Put the weights into the model and return the account of it.
+
+        Raises `TransferError`, with the model unchanged, where a scope would get nothing, where it would get
+        less than all its tensors and not `allow_partial`, and where numbers are NaN or infinite and not
+        `allow_nonfinite`. Each tensor is read once to be checked and once to be put in, so that no more than
+        the largest is held.
+        """
+        self.check(allow_partial=allow_partial)
+        if not allow_nonfinite:
+            self._check_finite()
+        weights = tensors_of(self.model)
+        put = _carried_out(self.rows, weights, self.checkpoint)
+        rows = tuple(next(put) if row.status in LOADED else ReportRow(*_facts(row)) for row in self.rows)
+        remember_adapted(self.model, [weights[row.target].layer for row in rows if row.status == "adapted"])
+        return TransferReport(self.checkpoint.path, rows, self.notes)
+
+    def check(self, *, allow_partial: bool = False) -> None:
+        """Raise `TransferError` where `apply` would, short of reading the numbers."""
+        weights = tensors_of(self.model)
+        loaded = {weights[row.target].layer for row in self.rows if row.status in LOADED}
+        for scope, layers in self.scopes.items():
+            if not layers & loaded:
+                raise TransferError(self._nothing_for(scope, layers))
+        missing = [row for row in self.rows if row.status in MISSING]
+        if missing and not allow_partial:
+            wanted = len(missing) + sum(row.status in LOADED for row in self.rows)
+            raise TransferError(
+                f"{self.checkpoint.path.name} has nothing for {len(missing)} of {wanted} tensors of the model, first "
+                f"'{missing[0].target}' ({missing[0].reason}). Leave them out with include or exclude, lead to them "
+                "with rename, mapping or adapt, or allow a partial transfer."
+            )
+
+    def _nothing_for(self, scope: str, layers: frozenset[str]) -> str:
+        ours, theirs = next(iter(sorted(layers)), "nothing"), next(iter(self.checkpoint.layers))
+        reasons = [row.reason for row in self.rows if row.status in MISSING]
+        because = f" ({reasons[0]})" if reasons else ""
+        return (
+            f"Nothing of {self.checkpoint.path.name} fits {scope}{because}: its layers are named like '{theirs}', "
+            f"those wanted like '{ours}'. Look at 'mstl inspect', then give rename, mapping, or match 'order' alone."
+        )
+
+    def _check_finite(self) -> None:
+        for row in self.rows:
+            if row.status in LOADED and not np.isfinite(self.checkpoint.tensors[row.source].norm):
+                raise TransferError(
+                    f"'{row.source}' of {self.checkpoint.path.name} holds NaN or infinite numbers: its training "
+                    "diverged. Take an earlier checkpoint, or allow them with allow_nonfinite."
+                )
+
+
+def transfer_weights(
+    path: str | Path, model: keras.Model, *, allow_partial: bool = False, allow_nonfinite: bool = False, **options
+) -> TransferReport:
+    """Put the weights of a Keras file into `model`; returns an account of every tensor (`print` it).
+
+    options: those of `plan_transfer`, such as `include="encoder"`. Raises as `plan_transfer` and
+    `TransferPlan.apply` do; the model is then unchanged.
+    """
+    with Checkpoint.open(path) as checkpoint:
+        plan = plan_transfer(checkpoint, model, **options)
+        return plan.apply(allow_partial=allow_partial, allow_nonfinite=allow_nonfinite)
+
+
+def plan_transfer(
+    checkpoint: Checkpoint,
+    model: keras.Model,
+    *,
+    include: Scope | None = None,
+    exclude: Scope | None = None,
+    rename: Iterable[tuple[str, str]] = (),
+    match: Iterable[str] = WAYS,
+    adapt: str | Iterable[str] = "error",
+    mapping: Mapping[str, str] | None = None,
+) -> TransferPlan:
+    """Plan how the tensors of a file become the weights of a model; changes nothing.
+
+    include, exclude: groups of the model ("encoder", "decoder", "head", "encoder1"; see
+    `mstl.models.groups.groups_of`), regexes searched in paths of its layers ("model_1/conv0"), or lists of
+    both; by default the whole model. rename: pairs (regex, replacement) applied to the file's paths
+    ("conv_1/kernel"). mapping: model's path -> file's path, of layers or tensors. match: see
+    `mstl.transfer.matching.match_tensors`. adapt: "error", or rules for what differs in shape: "sum", "mean",
+    "repeat" or "truncate" for the image's channels, "inflate:centre" or "inflate:mean" for 2D kernels in 3D.
+
+    Statuses: "load" (same path), "renamed" (from another), "adapted" (changed to fit), "shape mismatch",
+    "no source" (nothing in the file), "unused" (of the file). Raises `TransferError` for a wrong rule,
+    `InputError` for a scope that means no layer.
+    """
+    rules = check_adapt(adapt)
+    scopes = _scopes(model, include, exclude)
+    layers = frozenset().union(*scopes.values())
+    matches = match_tensors(checkpoint, model, rename=rename, match=match, mapping=mapping)
+    entry = entry_layers(model) if rules != ("error",) else set()
+    wanted = [tensor for tensor in tensors_of(model).values() if tensor.layer in layers]
+    rows = [_row(tensor, matches.get(tensor.path), checkpoint, rules, entry) for tensor in wanted]
+    used = {row.source for row in rows if row.status in LOADED}
+    matched = {match.source for match in matches.values()}
+    left = [tensor for path, tensor in checkpoint.tensors.items() if path not in used]
+    unused = [_unused(tensor, tensor.path in matched) for tensor in left]
+    return TransferPlan(checkpoint, model, (*rows, *unused), scopes, checkpoint.notes)
+
+
+def _scopes(model: keras.Model, include: Scope | None, exclude: Scope | None) -> dict[str, frozenset[str]]:
+    """Layers of every scope that is to be included, without those excluded."""
+    left_out = scope_layers(model, exclude) if exclude else set()
+    if not include:
+        return {WHOLE: frozenset({tensor.layer for tensor in tensors_of(model).values()} - left_out)}
+    names = [include] if isinstance(include, str) else list(include)
+    return {f"scope '{name}'": frozenset(scope_layers(model, name) - left_out) for name in names}
+
+
+def _row(
+    target: ModelTensor, match: Match | None, checkpoint: Checkpoint, rules: tuple[str, ...], entry: set[str]
+) -> PlanRow:
+    if match is None:
+        return PlanRow("no source", target.path, None, target.shape, None, "no tensor of the file belongs to it")
+    source = checkpoint.tensors[match.source]
+    shapes = {"target_shape": target.shape, "source_shape": source.shape}
+    if source.shape == target.shape:
+        status = "load" if source.path == target.path else "renamed"
+        return PlanRow(status, target.path, source.path, **shapes, reason=_with_cast(match.reason, source, target))
+    found = find_change(source.shape, target.shape, rules, entry=target.layer in entry)
+    if found is None:
+        reason = f"{source.shape} in the file, {target.shape} in the model"
+        return PlanRow("shape mismatch", target.path, source.path, **shapes, reason=reason)
+    change, how = found
+    reason = _with_cast(f"{match.reason}; {how}", source, target)
+    return PlanRow("adapted", target.path, source.path, **shapes, reason=reason, change=change)
+
+
+def _with_cast(reason: str, source: Tensor, target: ModelTensor) -> str:
+    wanted = target.value.dtype.name
+    return reason if source.dtype.name == wanted else f"{reason}; {source.dtype.name} to {wanted}"
+
+
+def _unused(tensor: Tensor, has_target: bool) -> PlanRow:
+    reason = "out of scope, or of another shape" if has_target else "nothing in the model belongs to it"
+    return PlanRow("unused", None, tensor.path, None, tensor.shape, reason)
+
+
+def _carried_out(
+    rows: Iterable[PlanRow], weights: Mapping[str, ModelTensor], checkpoint: Checkpoint
+) -> Iterator[ReportRow]:
+    """Put every tensor in its place; a second thread hashes one while the next is read."""
+    with ThreadPoolExecutor(1) as second:
+        earlier: list[tuple[ReportRow, Future[str]]] = []
+        for row in rows:
+            if row.status not in LOADED:
+                continue
+            value = weights[row.target].value
+            before, array = norm_of(np.asarray(value.value())), _array_for(row, value, checkpoint)
+            value.assign(array)
+            done = ReportRow(*_facts(row), norm_before=before, norm_after=norm_of(array))
+            yield from (replace(done, sha256=digest.result()) for done, digest in earlier)
+            earlier = [(done, second.submit(sha256_of, array))]
+        yield from (replace(done, sha256=digest.result()) for done, digest in earlier)
+
+
+def _facts(row: PlanRow) -> tuple:
+    return row.status, row.target, row.source, row.target_shape, row.source_shape, row.reason
+
+
+def _array_for(row: PlanRow, value: tf.Variable, checkpoint: Checkpoint) -> np.ndarray:
+    array = checkpoint.tensors[row.source].read()
+    array = array if row.change is None else row.change(array)
+    return array.astype(value.dtype.as_numpy_dtype, copy=False)
