@@ -15,6 +15,8 @@ from mstl.files import write_text
 SIDE_MULTIPLE = 32  # what five poolings need
 LARGEST_SEED = 2**32 - 1
 DECAYS = ("constant", "cosine")
+GRADUAL = "gradual"
+FREEZE_NORMS = ("freeze", "train")
 SIDES = ("train_subjects", "validation_subjects", "test_subjects")
 
 
@@ -32,6 +34,11 @@ class Training:
     Sampling: `keep` is "lesion", "balanced" or "all" slices; `crop` a side in pixels (None: whole slices);
     `augment` "none", "thesis" or "strong"; `context` neighbouring slices at each side as further channels;
     `workers` processes that prepare batches ahead.
+
+    Freezing: `freeze` is a policy or a list of them, as of `mstl.freeze`; empty leaves the model's flags as they
+    are, "none" lets all train. `freeze_norm: train` leaves normalisations of the frozen part training. `freeze:
+    gradual` trains the head alone, and from the output's side one more block after each number of epochs in
+    `unfreeze_epochs`.
     """
 
     loss: str = "bce_dice"
@@ -51,8 +58,12 @@ class Training:
     augment: str = "thesis"
     workers: int = 1
     seed: int = 0
+    freeze: tuple[str, ...] = ()
+    freeze_norm: str = "freeze"
+    unfreeze_epochs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        self._set_freezing()
         if self.crop is not None and self.crop % SIDE_MULTIPLE:
             raise InputError(f"crop is {self.crop}; a multiple of {SIDE_MULTIPLE} is expected. Mend the experiment.")
         if self.seed > LARGEST_SEED:
@@ -67,6 +78,23 @@ class Training:
             raise InputError(f"learning_rate is {self.learning_rate}; at least 0 is expected, such as 1e-3.")
         if not 0 < self.plateau_factor < 1:
             raise InputError(f"plateau_factor is {self.plateau_factor}; between 0 and 1 is expected, as 0.2.")
+
+    def _set_freezing(self) -> None:
+        for name, kind in (("freeze", str), ("unfreeze_epochs", int)):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, kind) else tuple(map(kind, value)))
+        if self.freeze_norm not in FREEZE_NORMS:
+            raise InputError(
+                f"freeze_norm is '{self.freeze_norm}'; expected one of {', '.join(FREEZE_NORMS)}. Mend it."
+            )
+        gradual = GRADUAL in self.freeze
+        if gradual and len(self.freeze) > 1:
+            raise InputError(f"freeze is {list(self.freeze)}; '{GRADUAL}' stands alone. Mend the experiment.")
+        if gradual != bool(self.unfreeze_epochs):
+            raise InputError(
+                f"freeze is {list(self.freeze)} and unfreeze_epochs {list(self.unfreeze_epochs)}; 'gradual' and its "
+                "epochs are given together, as freeze: gradual and unfreeze_epochs: [5, 10]."
+            )
 
     def training(self) -> dict:
         """The settings of `mstl.fit` alone, as its keyword arguments."""
@@ -207,5 +235,6 @@ _READERS = {
     "int": _whole,
     "str": lambda value: _of_kind(value, str),
     "tuple[str, ...]": lambda value: _of_kind(value, (str, list, tuple)),
+    "tuple[int, ...]": lambda value: tuple(map(_whole, value if isinstance(value, (list, tuple)) else [value])),
     "tuple[float, ...]": lambda value: tuple(map(_fraction, _of_kind(value, (list, tuple)))),
 }

@@ -18,12 +18,15 @@ BY_TYPE = {
     "int | None": st.none() | WHOLE,
     "float | None": st.none() | st.floats(0.1, 0.9),
     "str": WORDS,
+    "tuple[int, ...]": st.just(()),
     "tuple[str, ...]": st.just(()),
     "tuple[float, ...]": st.lists(st.floats(0, 1), max_size=4).map(tuple),
 }
 BY_NAME = {
     "crop": st.none() | st.integers(1, 16).map(lambda number: 32 * number),
     "decay": st.sampled_from(["constant", "cosine"]),
+    "freeze": st.lists(WORDS.filter("gradual".__ne__), max_size=3).map(tuple),
+    "freeze_norm": st.sampled_from(["freeze", "train"]),
     "learning_rate": st.floats(0, 1e6),
     "plateau_factor": st.floats(0, 1, exclude_min=True, exclude_max=True),
     "train_subjects": st.just(()),
@@ -103,6 +106,17 @@ def test_subjects_are_given_as_a_list_or_with_commas(tmp_path):
     assert experiment.test_subjects == ("p3",)
 
 
+def test_what_to_freeze_is_a_policy_or_a_list_and_epochs_a_number_or_a_list(tmp_path):
+    assert Experiment.load(file(tmp_path, "")).freeze == ()
+    path = file(tmp_path, "freeze: encoder\n")
+    assert Experiment.load(path).freeze == ("encoder",)
+    assert Experiment.load(path, changes=["freeze=first:25"]).freeze == ("first:25",)
+    assert Experiment.load(path, changes=['freeze=[stem, "^conv[12]_"]']).freeze == ("stem", "^conv[12]_")
+    gradual = Experiment.load(path, changes=["freeze=gradual", "unfreeze_epochs=5"])
+    assert (gradual.freeze, gradual.unfreeze_epochs) == (("gradual",), (5,))
+    assert Training(freeze="gradual", unfreeze_epochs=[5, 10]).unfreeze_epochs == (5, 10)
+
+
 def test_an_unknown_key_is_an_error_that_proposes_the_nearest(tmp_path):
     path = file(tmp_path, "learnig_rate: 1e-3\n")
     assert error_of(path) == f"Key 'learnig_rate' in {path} is unknown. Did you mean 'learning_rate'?"
@@ -126,6 +140,8 @@ def test_an_unknown_key_is_an_error_that_proposes_the_nearest(tmp_path):
         ("init: null", "init in {path} is None; str is expected"),
         ("ratios: 0.6", "ratios in {path} is 0.6; tuple[float, ...] is expected"),
         ("ratios: [a, b, c]", "ratios in {path} is ['a', 'b', 'c']; tuple[float, ...] is expected"),
+        ("freeze: 7", "freeze in {path} is 7; tuple[str, ...] is expected"),
+        ("unfreeze_epochs: [5, x]", "unfreeze_epochs in {path} is [5, 'x']; tuple[int, ...] is expected"),
         ("train_subjects: 7", "train_subjects in {path} is 7; tuple[str, ...] is expected"),
     ],
 )
@@ -147,6 +163,10 @@ def test_a_value_of_another_kind_is_an_error_with_key_and_file(tmp_path, line, e
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"learning_rate": float("inf")}, "learning_rate is inf"),
         ({"plateau_factor": 1.0}, "plateau_factor is 1.0; between 0 and 1"),
+        ({"freeze_norm": "thaw"}, "freeze_norm is 'thaw'; expected one of freeze, train"),
+        ({"freeze": ("gradual", "stem")}, "'gradual' stands alone"),
+        ({"freeze": "gradual"}, "'gradual' and its epochs are given together"),
+        ({"unfreeze_epochs": (5,)}, "freeze is [] and unfreeze_epochs [5]; 'gradual'"),
         ({"decay": "linear"}, "decay is 'linear'; expected one of constant, cosine"),
     ],
 )

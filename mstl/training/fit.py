@@ -13,10 +13,11 @@ from mstl.errors import InputError
 from mstl.files import new_folder, read_json, remove_leftovers, write_json
 from mstl.models import recipe_of
 from mstl.training.environment import environment
+from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.losses import get_loss
 from mstl.training.metrics import training_metrics
 from mstl.training.recorder import RunRecorder, monitored
-from mstl.training.run import CUSTOM_MODEL, ENVIRONMENT, EXPERIMENT, STATE, Run
+from mstl.training.run import CUSTOM_MODEL, ENVIRONMENT, EXPERIMENT, FREEZE, STATE, Run
 from mstl.training.schedule import has_ended
 from mstl.training.state import load_state
 
@@ -41,12 +42,14 @@ def fit(
     settings: see `mstl.config.Training`.
 
     Raises `InputError` where cases lack masks, a subject is on two sides, `out` is not empty, or `resume`
-    finds other settings; `TrainingError` at the first loss that is not finite, naming the batch's cases.
+    finds other settings; `TrainingError` at the first loss that is not finite, naming the batch's cases, and where
+    a frozen tensor has changed (the run's `freeze.json` has the hashes of all).
     """
     training = Training(**settings)
     _check_sides({"train": train, "validation": validation, "test": test})
     _check_model(model, train, training)
     loss, sampler = get_loss(training.loss), _training_sampler(train, training)  # these may refuse: before the folder
+    report, thawing = freeze_for(model, training)
     experiment = _experiment(model, training, {"train": train, "validation": validation, "test": test})
     facts = environment([*train, *(validation or ())], seed=training.seed)
     if resume:
@@ -57,9 +60,17 @@ def fit(
     if training.batch_norm_momentum is not None:
         _set_batch_norm_momentum(model, training.batch_norm_momentum)
     model.compile(keras.optimizers.Adam(training.learning_rate), loss, training_metrics())
-    history = load_state(out / STATE, model) if (out / STATE).exists() else []
+    if thawing:
+        thawing.build_optimizer()
+        callbacks = [thawing, *callbacks]
+    proof, history = FreezeProof(out / FREEZE, model, report), []
+    if (out / STATE).exists():
+        proof.resume()
+        history = load_state(out / STATE, model)
+    proof.begin()
     if not has_ended(training, monitored(history)):
-        _train(model, sampler, validation, training, out, history, callbacks)
+        _train(model, sampler, validation, training, out, history, [*callbacks, proof])
+    proof.end()
     return Run(out, model=model)
 
 

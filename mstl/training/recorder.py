@@ -14,7 +14,7 @@ from mstl.errors import TrainingError
 from mstl.files import whole_file
 from mstl.training.run import BEST, HISTORY, LAST, STATE, THRESHOLD
 from mstl.training.schedule import has_ended, is_best, learning_rate
-from mstl.training.state import reseed, save_state, whole_h5
+from mstl.training.state import reseed, save_state, save_weights
 
 
 class RunRecorder(keras.callbacks.Callback):
@@ -62,8 +62,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.model.stop_training = has_ended(self.settings, monitored(self.history))
 
     def _save_weights(self, name: str) -> None:
-        with whole_h5(self.folder / name) as temporary:
-            self.model.save_weights(temporary)
+        save_weights(self.folder / name, self.model)
 
 
 def monitored(history: list[dict]) -> list[float]:

@@ -11,9 +11,10 @@ from mstl.data.prepared import PREPARATION, PreparedCohort
 from mstl.errors import InputError
 from mstl.files import read_json
 from mstl.models import build_model
+from mstl.training.state import load_weights
 
 EXPERIMENT, HISTORY, ENVIRONMENT, THRESHOLD = "experiment.yaml", "history.csv", "environment.json", "threshold.json"
-BEST, LAST, STATE = "best.h5", "last.h5", "state/state.h5"
+BEST, LAST, STATE, FREEZE = "best.h5", "last.h5", "state/state.h5", "freeze.json"
 CUSTOM_MODEL = "custom"  # stands in an experiment for a model that none of our builders made
 DEFAULT_THRESHOLD = 0.5
 
@@ -72,7 +73,7 @@ class Run:
         path = self.weights(which)
         if self._model is None:
             self._model = self._rebuilt()
-        self._model.load_weights(path)
+        load_weights(path, self._model)
         return self._model
 
     def prepared(self, side: str) -> PreparedCohort:

@@ -26,6 +26,33 @@ def whole_h5(path: str | Path) -> Iterator[Path]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
+@contextmanager
+def all_trainable(model: keras.Model) -> Iterator[None]:
+    """Raise every layer's flag for the block: the order of weights, in Keras' files too, depends on the flags.
+
+    A nested model is written with the arrays that train first, so that a file of one partly frozen would go into
+    other layers of its unfrozen twin, without an error where shapes agree.
+    """
+    flags = model._get_trainable_state()
+    model.trainable = True
+    try:
+        yield
+    finally:
+        model._set_trainable_state(flags)
+
+
+def save_weights(path: str | Path, model: keras.Model) -> None:
+    """Write a model's weights as Keras 2 `.h5`, whole or not at all, in the order of a model that is not frozen."""
+    with whole_h5(path) as temporary, all_trainable(model):
+        model.save_weights(temporary)
+
+
+def load_weights(path: str | Path, model: keras.Model) -> None:
+    """Read a file of `save_weights` into a model of the same architecture, whatever of it is frozen."""
+    with all_trainable(model):
+        model.load_weights(path)
+
+
 def save_state(path: str | Path, model: keras.Model, history: list[dict]) -> None:
     """Write weights, optimizer variables (steps, moments) and `history` of a compiled model, whole or not at all."""
     with whole_h5(path) as temporary, h5py.File(temporary, "w") as file:
@@ -63,4 +90,5 @@ def reseed(model: keras.Model, *, seed: int, epoch: int) -> None:
 
 def _groups(model: keras.Model) -> dict[str, list]:
     model.optimizer.build(model.trainable_variables)
-    return {"weights": model.weights, "optimizer": list(model.optimizer.variables)}
+    with all_trainable(model):
+        return {"weights": model.weights, "optimizer": list(model.optimizer.variables)}

@@ -3,7 +3,7 @@ import pytest
 
 from mstl._keras import keras, tf
 from mstl.errors import InputError
-from mstl.training.state import load_state, reseed, save_state
+from mstl.training.state import all_trainable, load_state, load_weights, reseed, save_state, save_weights
 
 
 def compiled(model):
@@ -63,3 +63,34 @@ def test_a_state_of_another_model_is_refused(small_model, tmp_path):
     save_state(tmp_path / "state.h5", compiled(small_model(channels=2)), [])
     with pytest.raises(InputError, match="of another model"):
         load_state(tmp_path / "state.h5", compiled(small_model(channels=3)))
+
+
+def partly_frozen(value):
+    """A model nested in another, its first layer frozen, every kernel of the same shape; kernels begin at `value`."""
+    layers, image = keras.layers, keras.layers.Input((4,))
+    inner = keras.Sequential([layers.Input((4,)), layers.Dense(4, name="a"), layers.Dense(4, name="b")], name="inner")
+    model = keras.Model(image, inner(image))
+    model.set_weights([np.full_like(array, value + place) for place, array in enumerate(model.get_weights())])
+    inner.get_layer("a").trainable = False
+    return model
+
+
+def test_weights_of_a_partly_frozen_model_go_into_the_same_layers_whatever_is_frozen(tmp_path):
+    model, frozen, free = partly_frozen(1), partly_frozen(9), partly_frozen(9)
+    save_weights(tmp_path / "weights.h5", model)
+    free.trainable = True
+    load_weights(tmp_path / "weights.h5", frozen)
+    free.load_weights(tmp_path / "weights.h5")
+    for twin in (frozen, free):
+        assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), twin.get_weights(), strict=True))
+
+
+def test_flags_are_as_before_after_writing_and_reading(tmp_path):
+    model = partly_frozen(1)
+    flags = [layer.trainable for layer in model._flatten_layers()]
+    save_weights(tmp_path / "weights.h5", model)
+    load_weights(tmp_path / "weights.h5", model)
+    with pytest.raises(RuntimeError), all_trainable(model):
+        raise RuntimeError
+    assert [layer.trainable for layer in model._flatten_layers()] == flags
+    assert flags.count(False) == 1
