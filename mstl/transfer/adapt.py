@@ -2,18 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mstl._keras import keras
 from mstl.errors import TransferError
 
 CHANNELS = ("sum", "mean", "repeat", "truncate")
 INFLATIONS = ("inflate:centre", "inflate:mean")
 NONE = "error"
-
-_ADAPTED: WeakKeyDictionary[keras.Model, set[str]] = WeakKeyDictionary()
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -100,13 +96,3 @@ def inflate_kernel(kernel: np.ndarray, depth: int, *, how: str) -> np.ndarray:
     new = np.zeros((depth, *kernel.shape), kernel.dtype)
     new[depth // 2] = kernel
     return new
-
-
-def remember_adapted(model: keras.Model, layers: Iterable[str]) -> None:
-    """Note which layers of `model` hold adapted weights, so that freezing them can be warned of."""
-    _ADAPTED.setdefault(model, set()).update(layers)
-
-
-def adapted_layers(model: keras.Model) -> set[str]:
-    """Paths of the layers of `model` whose weights were adapted to fit."""
-    return _ADAPTED.get(model, set())

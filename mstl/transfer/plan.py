@@ -13,10 +13,11 @@ from mstl.errors import TransferError
 from mstl.models.entry import entry_layers
 from mstl.models.groups import scope_layers
 from mstl.models.tree import ModelTensor, tensors_of
-from mstl.transfer.adapt import Change, check_adapt, find_change, remember_adapted
+from mstl.transfer.adapt import Change, check_adapt, find_change
 from mstl.transfer.checkpoint import Checkpoint, Tensor
 from mstl.transfer.digest import norm_of, sha256_of
 from mstl.transfer.matching import WAYS, Match, match_tensors
+from mstl.transfer.origin import Origin, add_origin
 from mstl.transfer.table import LOADED, MISSING, StatusTable
 
 Scope = str | Sequence[str]
@@ -69,10 +70,15 @@ class TransferPlan(StatusTable):
     model: keras.Model
     rows: tuple[PlanRow, ...]
     scopes: Mapping[str, frozenset[str]]
+    options: Mapping[str, object]
     notes: tuple[str, ...] = ()
 
-    def apply(self, *, allow_partial: bool = False, allow_nonfinite: bool = False) -> TransferReport:
+    def apply(
+        self, *, allow_partial: bool = False, allow_nonfinite: bool = False, init: str | None = None
+    ) -> TransferReport:
         """Put the weights into the model and return the account of it.
+
+        The model's run will say that they came from `init` (None: the file's path).
 
         Raises `TransferError`, with the model unchanged, where a scope would get nothing, where it would get
         less than all its tensors and not `allow_partial`, and where numbers are NaN or infinite and not
@@ -85,8 +91,9 @@ class TransferPlan(StatusTable):
         weights = tensors_of(self.model)
         put = _carried_out(self.rows, weights, self.checkpoint)
         rows = tuple(next(put) if row.status in LOADED else ReportRow(*_facts(row)) for row in self.rows)
-        remember_adapted(self.model, [weights[row.target].layer for row in rows if row.status == "adapted"])
-        return TransferReport(self.checkpoint.path, rows, self.notes)
+        report = TransferReport(self.checkpoint.path, rows, self.notes)
+        add_origin(self.model, Origin(init or str(self.checkpoint.path), self.options, report))
+        return report
 
     def check(self, *, allow_partial: bool = False) -> None:
         """Raise `TransferError` where `apply` would, short of reading the numbers."""
@@ -159,7 +166,7 @@ def plan_transfer(
     "no source" (nothing in the file), "unused" (of the file). Raises `TransferError` for a wrong rule,
     `InputError` for a scope that means no layer.
     """
-    rules = check_adapt(adapt)
+    rules, rename, match = check_adapt(adapt), list(rename), [match] if isinstance(match, str) else list(match)
     scopes = _scopes(model, include, exclude)
     layers = frozenset().union(*scopes.values())
     matches = match_tensors(checkpoint, model, rename=rename, match=match, mapping=mapping)
@@ -170,7 +177,9 @@ def plan_transfer(
     matched = {match.source for match in matches.values()}
     left = [tensor for path, tensor in checkpoint.tensors.items() if path not in used]
     unused = [_unused(tensor, tensor.path in matched) for tensor in left]
-    return TransferPlan(checkpoint, model, (*rows, *unused), scopes, checkpoint.notes)
+    options = {"include": include, "exclude": exclude, "rename": rename, "match": match, "adapt": adapt}
+    options["mapping"] = None if mapping is None else dict(mapping)
+    return TransferPlan(checkpoint, model, (*rows, *unused), scopes, options, checkpoint.notes)
 
 
 def _scopes(model: keras.Model, include: Scope | None, exclude: Scope | None) -> dict[str, frozenset[str]]:

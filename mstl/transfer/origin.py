@@ -1,0 +1,55 @@
+"""Where a model's weights came from: noted with the model, so that its run can tell."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from mstl._keras import keras
+from mstl.files import sha256
+from mstl.models.tree import tensors_of
+
+if TYPE_CHECKING:
+    from mstl.transfer.plan import TransferReport
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One transfer into a model: `init` is a path or a name of the registry, `options` those of `plan_transfer`.
+
+    `report` is None where a resumed training left the transfer out, because its state holds all weights.
+    """
+
+    init: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    report: TransferReport | None = None
+
+    def to_dict(self) -> dict:
+        """Plain values for JSON, with the SHA-256 of the file where it is still there."""
+        if self.report is None:
+            return {"init": self.init, "options": dict(self.options)}
+        path = self.report.path
+        digest = sha256(path) if path.is_file() else None
+        account = self.report.to_dict()
+        return {"init": self.init, "file": str(path), "sha256": digest, "options": dict(self.options), **account}
+
+
+_ORIGINS: WeakKeyDictionary[keras.Model, tuple[Origin, ...]] = WeakKeyDictionary()
+
+
+def add_origin(model: keras.Model, origin: Origin) -> None:
+    """Note that weights of `origin` were put into `model`, after those of earlier ones."""
+    _ORIGINS[model] = (*origins_of(model), origin)
+
+
+def origins_of(model: keras.Model) -> tuple[Origin, ...]:
+    """Every transfer into `model`, in order; empty for weights as they were drawn."""
+    return _ORIGINS.get(model, ())
+
+
+def adapted_layers(model: keras.Model) -> set[str]:
+    """Paths of the layers of `model` that hold weights adapted to fit."""
+    reports = [origin.report for origin in origins_of(model) if origin.report]
+    adapted = {row.target for report in reports for row in report.rows if row.status == "adapted"}
+    return {tensor.layer for path, tensor in tensors_of(model).items() if path in adapted}
