@@ -57,8 +57,8 @@ def finished(prepared, tmp_path_factory, small_model):
 def test_a_run_holds_every_file_of_the_contract(finished):
     names = {path.name for path in finished[0].folder.iterdir()}
     assert names >= {
-        "experiment.yaml", "history.csv", "best.h5", "last.h5", "environment.json", "preparation.json", "state", "freeze.json",
-        "tensorboard",
+        "experiment.yaml", "history.csv", "best.h5", "last.h5", "environment.json", "preparation.json", "state",
+        "tensorboard", "freeze.json",
     }  # fmt: skip
     assert len(finished[0].history) == SETTINGS["epochs"]
     assert not [name for name in names if name.startswith(".")]

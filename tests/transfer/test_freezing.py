@@ -4,7 +4,7 @@ import pytest
 
 from mstl._keras import keras, tf
 from mstl.errors import InputError
-from mstl.models import unet_resnet34
+from mstl.models import build_model, unet_resnet34
 from mstl.models.groups import groups_of
 from mstl.models.tree import layers_of, tensors_of
 from mstl.transfer.freeze_report import frozen_tensors
@@ -59,6 +59,21 @@ def test_three_steps_move_nothing_that_is_frozen_and_all_that_is_not(build, poli
     assert_kept(model, changed(compile_with(model, run_eagerly=True)))
     assert report.trainable + report.frozen == model.count_params()
     assert report.frozen == sum(tensor.value.numpy().size for tensor in frozen_tensors(model).values())
+
+
+OURS = {
+    "pix2pix-generator": {"image_shape": (64, 64, 1), "width": 2, "activation": "sigmoid"},
+    "pix2pix-segmenter": {"channels": 1, "sides": (64, 64), "width": 2},
+    "unet-small": {"channels": 2, "width": 2, "depth": 2},
+}
+
+
+@pytest.mark.parametrize("policy", ["encoder", "middle", "first:9"])
+@pytest.mark.parametrize("name", OURS)
+def test_three_steps_of_our_networks_move_nothing_that_is_frozen_and_all_that_is_not(name, policy):
+    model = build_model(name, seed=0, **OURS[name])
+    freeze(model, policy)
+    assert_kept(model, changed(compile_with(model, run_eagerly=True)))
 
 
 @pytest.mark.parametrize("optimizer", [
