@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mstl._keras import keras
+from mstl.config import FREEZE_NORMS, GRADUAL
 from mstl.errors import InputError
 from mstl.models.groups import groups_of, scope_layers
 from mstl.models.resolution import NORMALISATIONS
 from mstl.models.tree import layers_of
 from mstl.transfer.freeze_report import FreezeReport, describe_frozen
-
-NORMS = ("freeze", "train")
 
 
 def freeze(model: keras.Model, policy: str | Sequence[str] = "encoder", *, norm: str = "freeze") -> FreezeReport:
@@ -46,8 +45,8 @@ def freeze(model: keras.Model, policy: str | Sequence[str] = "encoder", *, norm:
 def set_frozen(model: keras.Model, policy: str | Sequence[str], *, norm: str = "freeze") -> FreezeReport:
     """Set every layer's flag as `freeze` does, for a model that is compiled afterwards."""
     policy = (policy,) if isinstance(policy, str) else tuple(policy)
-    if norm not in NORMS:
-        raise InputError(f"norm is '{norm}'; expected one of {', '.join(NORMS)}. Mend it.")
+    if norm not in FREEZE_NORMS:
+        raise InputError(f"norm is '{norm}'; expected one of {', '.join(FREEZE_NORMS)}. Mend it.")
     freeze_layers(model, {path for one in policy for path in _meant(model, one)}, norm=norm)
     return describe_frozen(model, policy=policy, norm=norm)
 
@@ -71,7 +70,7 @@ def _meant(model: keras.Model, policy: str) -> set[str]:
     """Paths of the layers that one policy freezes."""
     if policy == "none":
         return set()
-    if policy == "gradual":
+    if policy == GRADUAL:
         raise InputError("Policy 'gradual' needs epochs. Use fit(freeze='gradual', unfreeze_epochs=...).")
     if policy.startswith("first:"):
         return _first(model, policy.removeprefix("first:"))
@@ -112,5 +111,11 @@ def _renew_optimizer(model: keras.Model) -> list[str]:
     """Replace an optimizer that would refuse a variable which trains now; says so."""
     if knows_all(model):
         return []
-    model.optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    try:
+        model.optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    except (NotImplementedError, TypeError, ValueError) as error:  # an optimizer of the user's own
+        raise InputError(
+            f"Model '{model.name}' is frozen anew, but its optimizer was built without layers that train now and "
+            f"cannot be copied ({error}). Compile the model again with a new optimizer."
+        ) from error
     return ["The optimizer begins anew: it was built without layers that train now."]

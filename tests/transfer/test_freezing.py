@@ -248,6 +248,18 @@ def test_an_optimizer_that_lacks_what_thaws_gives_way_to_one_alike_and_the_repor
     assert not freeze(model, "encoder").notes
 
 
+def test_an_optimizer_that_lacks_what_thaws_and_cannot_be_copied_is_refused():
+    class Own(keras.optimizers.SGD):
+        def get_config(self):
+            raise NotImplementedError("no configuration")
+
+    model = unet()
+    freeze(model, "encoder")
+    compile_with(model, Own(0.1)).optimizer.build(model.trainable_variables)
+    with pytest.raises(InputError, match=r"no configuration.*Compile the model again"):
+        freeze(model, "none")
+
+
 def test_a_model_with_a_compile_of_its_own_is_refused_once_compiled():
     class Own(keras.Model):
         def compile(self, **arguments):
