@@ -113,7 +113,7 @@ def _renew_optimizer(model: keras.Model) -> list[str]:
         return []
     try:
         model.optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-    except (NotImplementedError, TypeError, ValueError) as error:  # an optimizer of the user's own
+    except Exception as error:  # an optimizer of the user's own raises what it likes
         raise InputError(
             f"Model '{model.name}' is frozen anew, but its optimizer was built without layers that train now and "
             f"cannot be copied ({error}). Compile the model again with a new optimizer."

@@ -251,7 +251,7 @@ def test_an_optimizer_that_lacks_what_thaws_gives_way_to_one_alike_and_the_repor
 def test_an_optimizer_that_lacks_what_thaws_and_cannot_be_copied_is_refused():
     class Own(keras.optimizers.SGD):
         def get_config(self):
-            raise NotImplementedError("no configuration")
+            raise RuntimeError("no configuration")
 
     model = unet()
     freeze(model, "encoder")
