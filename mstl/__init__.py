@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Case": "mstl.data.cohort",
+    "Checkpoint": "mstl.transfer.checkpoint",
     "Cohort": "mstl.data.cohort",
     "Experiment": "mstl.config",
     "ImageDataAugmentor": "mstl.data.augment",
@@ -22,14 +23,16 @@ _HOMES = {
     "evaluate": "mstl.evaluation.scores",
     "fit": "mstl.training.fit",
     "freeze": "mstl.transfer.freezing",
+    "plan_transfer": "mstl.transfer.plan",
     "predict": "mstl.evaluation.predict",
     "prepare": "mstl.data.prepare",
     "thesis_augmentation": "mstl.data.augment",
     "to_native": "mstl.data.prepare",
+    "transfer_weights": "mstl.transfer.plan",
     "write_phantoms": "mstl.data.phantom",
     "write_report": "mstl.reporting.page",
 }
-_SUBPACKAGES = ("data", "evaluation", "models", "reporting", "training")
+_SUBPACKAGES = ("data", "evaluation", "models", "reporting", "training", "transfer")
 
 __all__ = ["__version__", *_HOMES, *_SUBPACKAGES]
 

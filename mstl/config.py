@@ -4,7 +4,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import yaml
@@ -70,7 +70,7 @@ class Training:
             raise InputError(f"seed is {self.seed}; at most {LARGEST_SEED} is expected. Mend the experiment.")
         if self.decay not in DECAYS:
             raise InputError(f"decay is '{self.decay}'; expected one of {', '.join(DECAYS)}. Mend it.")
-        for name in (field.name for field in fields(Training) if field.type.startswith("int")):
+        for name in (one.name for one in fields(Training) if one.type.startswith("int")):
             value, least = getattr(self, name), 0 if name in ("seed", "context") else 1
             if value is not None and value < least:
                 raise InputError(f"{name} is {value}; at least {least} is expected. Mend the experiment.")
@@ -107,8 +107,13 @@ class Experiment(Training):
 
     `prepared` is a folder of `mstl prepare`. Subjects are given by name (`train_subjects`,
     `validation_subjects`, `test_subjects`) or, where `train_subjects` is empty, drawn by `ratios` and `seed`.
-    A training without validation subjects keeps its last weights as its best. `init` is "random",
-    "imagenet", or the path of a `.h5` of encoder weights.
+    A training without validation subjects keeps its last weights as its best.
+
+    `model` is a name of `mstl.models`, `stem` and `model_options` are arguments of its builder. `init` says where
+    its weights come from: "random", "imagenet", a name of `mstl weights list`, a Keras file, or a run's folder.
+    What of the model they are for: `init_include` and `init_exclude` (groups such as encoder, or regexes);
+    `init_rename` has rules "regex => replacement" for names in the file, `init_adapt` rules for what differs in
+    shape; `init_partial` accepts that some weights stay random. See `mstl.plan_transfer`.
     """
 
     prepared: str = "prepared"
@@ -118,10 +123,20 @@ class Experiment(Training):
     ratios: tuple[float, ...] = (0.6, 0.2, 0.2)
     model: str = "unet-resnet34"
     stem: str = "conv1x1"
+    model_options: dict = field(default_factory=dict)
     init: str = "random"
+    init_include: tuple[str, ...] = ()
+    init_exclude: tuple[str, ...] = ()
+    init_rename: tuple[str, ...] = ()
+    init_adapt: tuple[str, ...] = ()
+    init_partial: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("init_include", "init_exclude", "init_rename", "init_adapt"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        self.init_options()
         for name in SIDES:
             value = getattr(self, name)
             value = value.split(",") if isinstance(value, str) else value
@@ -134,6 +149,15 @@ class Experiment(Training):
             raise InputError(f"Subjects {', '.join(twice)} stand on two sides of the split. Name each once.")
         if named and not self.train_subjects:
             raise InputError("Subjects are named but no train_subjects. Name them too, or none.")
+
+    def init_options(self) -> dict:
+        """The settings of `mstl.plan_transfer`, as its keyword arguments; raises `InputError` for a rule amiss."""
+        return {
+            "include": list(self.init_include) or None,
+            "exclude": list(self.init_exclude) or None,
+            "rename": rename_rules(self.init_rename),
+            "adapt": list(self.init_adapt) or "error",
+        }
 
     @classmethod
     def load(cls, path: str | Path, *, changes: Iterable[str] = ()) -> Experiment:
@@ -173,6 +197,15 @@ class Experiment(Training):
     def save(self, path: str | Path) -> None:
         """Write as YAML, whole or not at all."""
         write_text(path, yaml.safe_dump(self.to_dict(), sort_keys=False))
+
+
+def rename_rules(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of regex and replacement from texts "regex => replacement"; raises `InputError` for another form."""
+    rules = [tuple(part.strip() for part in text.split("=>")) for text in texts]
+    wrong = [text for text, parts in zip(texts, rules, strict=True) if len(parts) != 2]
+    if wrong:
+        raise InputError(f"Rename rule '{wrong[0]}' is not of the form 'regex => replacement'. Mend it.")
+    return rules
 
 
 def input_channels(modalities: int, *, context: int) -> int:
@@ -224,6 +257,12 @@ def _whole(value: object) -> int:
     return int(value)
 
 
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 def _of_kind(value: object, kinds: type | tuple[type, ...]) -> object:
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise TypeError
@@ -233,6 +272,8 @@ def _of_kind(value: object, kinds: type | tuple[type, ...]) -> object:
 _READERS = {
     "float": _fraction,
     "int": _whole,
+    "bool": _yes_or_no,
+    "dict": lambda value: _of_kind(value, dict),
     "str": lambda value: _of_kind(value, str),
     "tuple[str, ...]": lambda value: _of_kind(value, (str, list, tuple)),
     "tuple[int, ...]": lambda value: tuple(map(_whole, value if isinstance(value, (list, tuple)) else [value])),

@@ -9,6 +9,7 @@ import typer
 
 import mstl
 from mstl.cli.terminal import console, errors, escaped, numbers, pairs, print_scores, progress, split
+from mstl.cli.transfer import inspect, transfer
 from mstl.cli.weights import app as weights_app
 from mstl.errors import InputError
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command()(inspect)
+app.command()(transfer)
 app.add_typer(weights_app, name="weights")
 
 CohortFile = Annotated[Path, typer.Argument(help="cohort.csv", show_default=False)]

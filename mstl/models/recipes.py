@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
@@ -34,13 +35,26 @@ def buildable(name: str) -> Callable:
 def build_model(name: str, *, seed: int | None = None, **arguments) -> keras.Model:
     """Build the model `name` with its builder's keyword arguments, its weights drawn from `seed`.
 
-    Raises `InputError` for an unknown name, and what the builder raises.
+    Raises `InputError` for an unknown name or argument, and what the builder raises.
     """
-    if name not in BUILDERS:
-        raise InputError(f"Model '{name}' is unknown. Choose one of {', '.join(BUILDERS)}.")
+    known = _parameters(name)
+    unknown = [argument for argument in arguments if argument not in known]
+    if unknown:
+        raise InputError(f"Model '{name}' has no option '{unknown[0]}'. Its options are {', '.join(known)}.")
     if seed is not None:
         keras.utils.set_random_seed(seed)
     return BUILDERS[name](**arguments)
+
+
+def takes(name: str, argument: str) -> bool:
+    """Whether the builder of the model `name` has that argument; raises `InputError` for an unknown name."""
+    return argument in _parameters(name)
+
+
+def _parameters(name: str) -> tuple[str, ...]:
+    if name not in BUILDERS:
+        raise InputError(f"Model '{name}' is unknown. Choose one of {', '.join(BUILDERS)}.")
+    return tuple(inspect.signature(BUILDERS[name]).parameters)
 
 
 def recipe_of(model: keras.Model) -> dict | None:

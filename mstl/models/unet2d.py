@@ -1,8 +1,6 @@
 """The 2D U-Net with a ResNet-34 encoder, from segmentation-models."""
 from __future__ import annotations
 
-from pathlib import Path
-
 from mstl._keras import keras, sm
 from mstl.errors import InputError
 from mstl.models.recipes import buildable
@@ -11,66 +9,34 @@ STEMS = ("conv1x1", "direct")
 
 
 @buildable("unet-resnet34")
-def unet_resnet34(
-    *,
-    channels: int,
-    num_classes: int = 1,
-    encoder_weights: str | Path | None = None,
-    stem: str = "conv1x1",
-) -> keras.Model:
+def unet_resnet34(*, channels: int, num_classes: int = 1, stem: str = "conv1x1") -> keras.Model:
     """Build segmentation-models' `Unet('resnet34')` for images `(N, H, W, channels)`, H and W multiples of 32.
 
     stem "conv1x1" maps any number of channels to the encoder's three by a 1x1 convolution and nests the
     U-Net behind it: with `channels=1` this is the model of the 2021 thesis work, with the layer names of its
     `.h5` files (`input_1`, `conv2d`, `model_1`; 24,456,160 parameters). stem "direct" gives the U-Net itself
-    (24,456,154 parameters at three channels).
+    (24,456,154 parameters at three channels). Weights are random; `mstl.transfer_weights` brings others.
 
-    encoder_weights: None (random), "imagenet" (downloaded once by segmentation-models; needs three encoder
-    channels), or the path of a `.h5` of the encoder's weights. num_classes: 1 gives a sigmoid, more a softmax
-    with the background counted. Output `(N, H, W, num_classes)` float32 probabilities. Raises `InputError`
-    for a stem or weights that do not exist.
+    num_classes: 1 gives a sigmoid, more a softmax with the background counted. Output `(N, H, W, num_classes)`
+    float32 probabilities. Raises `InputError` for a stem that does not exist, or fewer than one channel or class.
 
     Source: Ronneberger et al. 2015, arXiv 1505.04597; He et al. 2016, arXiv 1512.03385.
     """
-    _check(channels, num_classes, stem, encoder_weights)
+    if channels < 1 or num_classes < 1:
+        raise InputError(f"channels is {channels}, num_classes {num_classes}; both must be at least 1.")
+    if stem not in STEMS:
+        raise InputError(f"Stem '{stem}' is unknown. Choose one of {', '.join(STEMS)}.")
     direct = stem == "direct"
-    unet = _unet(channels if direct else 3, num_classes, encoder_weights)
+    unet = sm.Unet(
+        "resnet34",
+        input_shape=(None, None, channels if direct else 3),
+        classes=num_classes,
+        activation="sigmoid" if num_classes == 1 else "softmax",
+        encoder_weights=None,
+    )
     unet = keras.Model(unet.inputs, unet.outputs, name="model_1")
     if direct:
         return unet
     image = keras.layers.Input((None, None, channels), name="input_1")
     colours = keras.layers.Conv2D(3, (1, 1), name="conv2d")(image)
     return keras.Model(image, unet(colours), name="model_2")
-
-
-def _unet(channels: int, num_classes: int, encoder_weights: str | Path | None) -> keras.Model:
-    try:
-        return sm.Unet(
-            "resnet34",
-            input_shape=(None, None, channels),
-            classes=num_classes,
-            activation="sigmoid" if num_classes == 1 else "softmax",
-            encoder_weights=None if encoder_weights is None else str(encoder_weights),
-        )
-    except Exception as error:  # Keras' download raises a bare Exception
-        if encoder_weights is None:
-            raise
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"Encoder weights '{encoder_weights}' cannot be loaded ({reason}). Give a .h5 of the ResNet-34 encoder's "
-            "weights, or 'imagenet' on a machine that reaches the network."
-        ) from error
-
-
-def _check(channels: int, num_classes: int, stem: str, encoder_weights: str | Path | None) -> None:
-    if channels < 1 or num_classes < 1:
-        raise InputError(f"channels is {channels}, num_classes {num_classes}; both must be at least 1.")
-    if stem not in STEMS:
-        raise InputError(f"Stem '{stem}' is unknown. Choose one of {', '.join(STEMS)}.")
-    if encoder_weights is None:
-        return
-    if encoder_weights == "imagenet":
-        if stem == "direct" and channels != 3:
-            raise InputError(f"ImageNet weights need 3 channels, the model has {channels}. Use stem 'conv1x1'.")
-    elif not Path(encoder_weights).is_file():
-        raise InputError(f"Encoder weights {encoder_weights} do not exist. Give 'imagenet' or the path of a .h5 file.")

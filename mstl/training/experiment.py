@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mstl.config import Experiment, input_channels
+from mstl.config import Experiment
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 
@@ -25,19 +25,30 @@ def train_experiment(
     prepared = PreparedCohort.open(experiment.prepared)
     train, validation, test = split_sides(prepared, experiment)
 
-    from mstl.models import build_model  # after what can go wrong at once: TensorFlow takes seconds to start
+    from mstl.training.build import build_for  # after what can go wrong at once: TensorFlow takes seconds to start
     from mstl.training.fit import fit
 
-    channels = input_channels(len(prepared.preparation["modalities"]), context=experiment.context)
-    model = build_model(
-        experiment.model,
-        seed=experiment.seed,
-        channels=channels,
-        stem=experiment.stem,
-        encoder_weights=None if experiment.init == "random" else experiment.init,
-    )
+    model = build_for(experiment, prepared.preparation, seed=experiment.seed)
+    _set_weights(model, experiment, Path(out), resume=resume, modalities=prepared.preparation["modalities"])
     settings = experiment.training()
     return fit(model, train, validation, test=test, out=out, resume=resume, callbacks=callbacks, **settings)
+
+
+def _set_weights(
+    model: keras.Model, experiment: Experiment, out: Path, *, resume: bool, modalities: Sequence[str]
+) -> None:
+    """Put the initial weights into `model`; where a run is resumed, whose state holds all, only note them."""
+    from mstl.training.run import EXPERIMENT, STATE
+    from mstl.transfer.initial import RANDOM, initialise
+    from mstl.transfer.origin import Origin, add_origin
+
+    options, partial = experiment.init_options(), experiment.init_partial
+    if not (resume and (out / STATE).exists()):
+        about = {"model_name": experiment.model, "modalities": modalities}
+        initialise(model, experiment.init, **about, allow_partial=partial, **options)
+    elif experiment.init != RANDOM:
+        include = options["include"] or Experiment.load(out / EXPERIMENT).init_include
+        add_origin(model, Origin(experiment.init, {**options, "include": include, "allow_partial": partial}))
 
 
 def split_sides(prepared: PreparedCohort, experiment: Experiment) -> tuple[PreparedCohort | None, ...]:

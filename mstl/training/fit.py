@@ -12,14 +12,16 @@ from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
 from mstl.files import new_folder, read_json, remove_leftovers, write_json
 from mstl.models import recipe_of
+from mstl.models.sides import check_sides, side_multiple
 from mstl.training.environment import environment
 from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.losses import get_loss
 from mstl.training.metrics import training_metrics
 from mstl.training.recorder import RunRecorder, monitored
-from mstl.training.run import CUSTOM_MODEL, ENVIRONMENT, EXPERIMENT, FREEZE, STATE, Run
+from mstl.training.run import CUSTOM_MODEL, ENVIRONMENT, EXPERIMENT, FREEZE, STATE, TRANSFER, Run
 from mstl.training.schedule import has_ended
 from mstl.training.state import load_state
+from mstl.transfer.origin import origins_of
 
 
 def fit(
@@ -64,7 +66,9 @@ def fit(
         thawing.build_optimizer()
         callbacks = [thawing, *callbacks]
     proof, history = FreezeProof(out / FREEZE, model, report), []
-    if (out / STATE).exists():
+    if not (out / STATE).exists():
+        write_json(out / TRANSFER, {"transfers": [origin.to_dict() for origin in origins_of(model)]})
+    else:
         proof.resume()
         history = load_state(out / STATE, model)
     proof.begin()
@@ -135,6 +139,9 @@ def _check_model(model: keras.Model, train: PreparedCohort, training: Training) 
         )
     if classes != 1:
         raise InputError(f"The model gives {classes} channels; masks of 0 and 1 need one. Build it with num_classes=1.")
+    multiple = side_multiple(model)
+    for sides in {(training.crop,) * 2} if training.crop else {case.shape[1:] for case in train}:
+        check_sides(sides, multiple=multiple)
 
 
 def _check_sides(sides: dict[str, PreparedCohort | None]) -> None:
@@ -150,16 +157,33 @@ def _check_sides(sides: dict[str, PreparedCohort | None]) -> None:
 
 
 def _experiment(model: keras.Model, training: Training, sides: dict[str, PreparedCohort | None]) -> Experiment:
-    recipe = recipe_of(model) or {"model": CUSTOM_MODEL}
+    recipe = {"model": CUSTOM_MODEL} | (recipe_of(model) or {})
+    told = {name: recipe.pop(name) for name in ("model", "stem") if name in recipe}
+    recipe.pop("channels", None)  # the cases tell
     subjects = {f"{side}_subjects": () if cohort is None else cohort.subjects for side, cohort in sides.items()}
     return Experiment(
         **training.training(),
         **subjects,
         prepared=str(sides["train"].folder.resolve()),
-        model=recipe["model"],
-        stem=recipe.get("stem", Experiment.stem),
-        init=str(recipe.get("encoder_weights") or Experiment.init),
+        **told,
+        model_options=recipe,
+        **_init_settings(model),
     )
+
+
+def _init_settings(model: keras.Model) -> dict:
+    """The keys of an experiment that say where the model's weights came from, by the last transfer."""
+    if not (origins := origins_of(model)):
+        return {}
+    options = origins[-1].options
+    return {
+        "init": origins[-1].init,
+        "init_include": options.get("include") or (),
+        "init_exclude": options.get("exclude") or (),
+        "init_rename": [" => ".join(rule) for rule in options.get("rename") or ()],
+        "init_adapt": () if options.get("adapt") == "error" else options.get("adapt") or (),
+        "init_partial": bool(options.get("allow_partial")),
+    }
 
 
 def _check_unchanged(out: Path, preparation: dict, facts: dict) -> None:

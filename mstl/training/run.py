@@ -6,15 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from mstl._keras import keras
-from mstl.config import Experiment, input_channels
+from mstl.config import Experiment
 from mstl.data.prepared import PREPARATION, PreparedCohort
 from mstl.errors import InputError
 from mstl.files import read_json
-from mstl.models import build_model
-from mstl.training.state import load_weights
+from mstl.training.build import build_for
+from mstl.transfer.plan import transfer_weights
 
 EXPERIMENT, HISTORY, ENVIRONMENT, THRESHOLD = "experiment.yaml", "history.csv", "environment.json", "threshold.json"
 BEST, LAST, STATE, FREEZE = "best.h5", "last.h5", "state/state.h5", "freeze.json"
+TRANSFER = "transfer.json"
 CUSTOM_MODEL = "custom"  # stands in an experiment for a model that none of our builders made
 DEFAULT_THRESHOLD = 0.5
 
@@ -73,7 +74,7 @@ class Run:
         path = self.weights(which)
         if self._model is None:
             self._model = self._rebuilt()
-        load_weights(path, self._model)
+        transfer_weights(path, self._model)
         return self._model
 
     def prepared(self, side: str) -> PreparedCohort:
@@ -90,5 +91,4 @@ class Run:
             raise InputError(
                 f"Run {self.folder} trained a model that mstl did not build. Pass it: Run(folder, model=model)."
             )
-        channels = input_channels(len(self.preparation["modalities"]), context=experiment.context)
-        return build_model(experiment.model, channels=channels, stem=experiment.stem)
+        return build_for(experiment, self.preparation)

@@ -47,12 +47,6 @@ def save_weights(path: str | Path, model: keras.Model) -> None:
         model.save_weights(temporary)
 
 
-def load_weights(path: str | Path, model: keras.Model) -> None:
-    """Read a file of `save_weights` into a model of the same architecture, whatever of it is frozen."""
-    with all_trainable(model):
-        model.load_weights(path)
-
-
 def save_state(path: str | Path, model: keras.Model, history: list[dict]) -> None:
     """Write weights, optimizer variables (steps, moments) and `history` of a compiled model, whole or not at all."""
     with whole_h5(path) as temporary, h5py.File(temporary, "w") as file:

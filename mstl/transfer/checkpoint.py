@@ -8,11 +8,13 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 
+from mstl._keras import tf
 from mstl.errors import TransferError
 from mstl.transfer.archive import WeightsSource, weights_source
 from mstl.transfer.digest import norm_of, sha256_of
-from mstl.transfer.hdf5 import close_hdf5, datasets_of, one_line_errors, open_hdf5
+from mstl.transfer.hdf5 import BFLOAT16, close_hdf5, datasets_of, one_line_errors, open_hdf5, read_dataset
 from mstl.transfer.hdf5_text import TextReader
 from mstl.transfer.keras_layout import Layout, read_layout
 
@@ -37,22 +39,33 @@ class Tensor:
         """Layer and variable in one name, as `mstl.models.tree` names the weights of a model."""
         return f"{self.layer}/{self.variable}"
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Shape as stored; kernels are `(k..., in, out)`, transposed ones `(k..., out, in)`."""
         return self.dataset.shape
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype:
         """Type as stored."""
-        return self.dataset.dtype
+        stored = self.dataset.dtype
+        return np.dtype(tf.bfloat16.as_numpy_dtype) if stored == BFLOAT16 else stored
+
+    def to_dict(self, *, values: bool = False) -> dict:
+        """A row of plain values; `values` adds norm and sha256, for which the array is read."""
+        row = {
+            "layer": self.layer,
+            "path": self.path,
+            "class_name": self.class_name,
+            "shape": list(self.shape),
+            "dtype": str(self.dtype),
+        }
+        return row | ({"norm": self.norm, "sha256": self.sha256} if values else {})
 
     def read(self) -> np.ndarray:
         """The array as stored; raises `TransferError` where the file is damaged."""
         if not self.dataset:
             raise TransferError(f"{self.source} is closed. Read its tensors while the checkpoint is open.")
-        with one_line_errors(self.source):
-            return self.dataset[()]
+        return read_dataset(self.dataset, name=self.source).view(self.dtype)
 
     @cached_property
     def norm(self) -> float:
@@ -119,6 +132,32 @@ class Checkpoint:
 
     def __len__(self) -> int:
         return len(self.tensors)
+
+    def rows(self, *, values: bool = False) -> list[dict]:
+        """A row a tensor: layer, path, class_name, shape, dtype; with `values`, which reads all, norm and sha256."""
+        return [tensor.to_dict(values=values) for tensor in self.tensors.values()]
+
+    def to_dict(self, *, values: bool = False) -> dict:
+        """Everything as plain values for JSON."""
+        names = ("format", "keras_version", "backend", "training_config", "parameters", "notes")
+        about = {name: getattr(self, name) for name in names}
+        return {"file": str(self.path), "bytes": self.size, **about, "tensors": self.rows(values=values)}
+
+    def to_frame(self, *, values: bool = False) -> pd.DataFrame:
+        """The rows as a table."""
+        return pd.DataFrame(self.rows(values=values))
+
+    @property
+    def summary(self) -> str:
+        """One line: the file, what wrote it, how much it holds."""
+        version = f", Keras {self.keras_version}" if self.keras_version else ""
+        return (
+            f"{self.path.name}: {self.format}{version}, {len(self.layers)} layers, {len(self)} tensors, "
+            f"{self.parameters:,} parameters, {self.size / 1e6:.1f} MB"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Checkpoint {self.summary}>"
 
     @property
     def layers(self) -> dict[str, str | None]:

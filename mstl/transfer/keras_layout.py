@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import h5py
 
 from mstl.errors import TransferError
-from mstl.transfer.hdf5 import attribute
+from mstl.transfer.hdf5 import BFLOAT16, DEEPEST, attribute
 from mstl.transfer.hdf5_text import TextReader
 from mstl.transfer.model_config import classes_in, positional_names, sentences_on
 from mstl.transfer.naming import conventional_variables, is_numbered
@@ -49,8 +50,8 @@ class Layout:
 class _Attributes:
     """Text attributes of one file."""
 
-    def __init__(self, file: h5py.File, text: TextReader, size: int) -> None:
-        self.file, self.text, self.size = file, text, size
+    def __init__(self, file: h5py.File, text: TextReader, *, size: int, name: str) -> None:
+        self.file, self.text, self.size, self.name = file, text, size, name
 
     def texts(self, place: str, key: str) -> list[str] | None:
         """Strings of an attribute of the group at `place`, also where Keras split them into key0, key1, ..."""
@@ -63,14 +64,22 @@ class _Attributes:
             parts.append(part)
         return [name for part in parts for name in part] if parts else None
 
+    def names(self, place: str, key: str) -> list[str] | None:
+        """As `texts`, of names that can be shown in a line."""
+        found = self.texts(place, key)
+        odd = next((name for name in found or () if not name.isprintable()), None)
+        if odd is not None:
+            raise TransferError(f"{self.name} has {odd!r} among its '{key}'; text is expected. Download it again.")
+        return found
+
     def one(self, place: str, key: str) -> str | None:
-        """The first string of an attribute."""
-        return next(iter(self.texts(place, key) or ()), None)
+        """The first name of an attribute."""
+        return next(iter(self.names(place, key) or ()), None)
 
     def json(self, key: str) -> dict | None:
         """A JSON attribute of the file; None where there is none or it is no mapping."""
-        text = self.one("", key)
-        value = None if text is None else json.loads(text)
+        text = "".join((self.texts("", key) or ())[:1])
+        value = json.loads(text) if text else None
         return value if isinstance(value, dict) else None
 
 
@@ -87,7 +96,7 @@ def read_layout(
 
     Raises `TransferError` where there are no weights, a layer is listed twice, or something listed is absent.
     """
-    attributes = _Attributes(file, text, size)
+    attributes = _Attributes(file, text, size=size, name=name)
     if any(re.search(r"(^|/)vars/\d+$", place) for place in datasets):
         kind = "Keras 3 weights" if config is None else "Keras 3 archive"
         entries = tuple(_numbered_entries(datasets, attributes, config))
@@ -101,22 +110,23 @@ def read_layout(
 
 def _keras2(attributes: _Attributes, datasets: Mapping[str, h5py.Dataset], *, name: str) -> Layout:
     root = "model_weights" if "model_weights" in attributes.file else ""
-    layers = attributes.texts(root, "layer_names")
+    layers = attributes.names(root, "layer_names")
     if layers is None:
         raise TransferError(f"{name} {_holds(attributes.file)}. Give a file of model.save or model.save_weights.")
-    twice = sorted({layer for layer in layers if layers.count(layer) > 1})
-    if twice:
-        raise TransferError(f"{name} lists layer '{twice[0]}' twice; names must be unique. Save the model again.")
+    twice, times = next(iter(Counter(layers).most_common(1)), ("", 0))
+    if times > 1:
+        raise TransferError(f"{name} lists layer '{twice}' twice; names must be unique. Save the model again.")
     config = attributes.json("model_config")
     classes = classes_in(config)
+    nested = _nested(classes)
     entries = []
     for layer in layers:
         group = f"{root}/{layer}" if root else layer
-        for weight in dict.fromkeys(attributes.texts(group, "weight_names") or ()):
+        for weight in dict.fromkeys(attributes.names(group, "weight_names") or ()):
             place = f"{group}/{weight}"
             if place not in datasets:
                 raise TransferError(f"{name} lists '{place}' and does not hold it. Copy or download it again.")
-            path, variable = _owner(layer, weight, classes)
+            path, variable = _owner(layer, weight, nested.get(layer, {}), is_leaf=layer in classes)
             entries.append(Entry(path, variable, classes.get(path), place))
     rank = {path: number for number, path in enumerate(classes)}
     entries.sort(key=lambda entry: rank.get(entry.layer, -1))  # nested groups list what was frozen last
@@ -132,20 +142,31 @@ def _keras2(attributes: _Attributes, datasets: Mapping[str, h5py.Dataset], *, na
     )
 
 
-def _owner(layer: str, weight: str, classes: Mapping[str, str]) -> tuple[str, str]:
+def _nested(classes: Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
+    """Paths of the layers within each nested model, by their last name."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for path in classes:
+        parts = path.split("/", DEEPEST)
+        for depth in range(1, len(parts)):
+            found.setdefault("/".join(parts[:depth]), {}).setdefault(path.rsplit("/", 1)[1], []).append(path)
+    return found
+
+
+def _owner(layer: str, weight: str, inner: Mapping[str, list[str]], *, is_leaf: bool) -> tuple[str, str]:
     """Path of the layer that a weight in the group `layer` belongs to, and the variable.
 
     In the group of a nested model stand the weights of all its layers, "model_1/conv0/kernel:0" or
-    "conv0/kernel:0"; in that of a plain layer its scope may be numbered, "conv0_1/kernel:0".
+    "conv0/kernel:0"; `inner` are their paths by last name, where known. In the group of a plain layer its scope
+    may be numbered, "conv0_1/kernel:0".
     """
     parts = weight.split(":")[0].split("/")
-    inner = [path for path in classes if path.startswith(f"{layer}/")]
-    owners = [path for path in inner if path.rsplit("/", 1)[1] in parts[:-1]]
+    parts = parts[parts.index(layer) :] if layer in parts[:-1] else parts
+    owners = [path for part in parts[:-1] for path in inner.get(part, ())]
     if owners:
         best = max(owners, key=lambda path: len(set(path.split("/")) & set(parts)))
         return best, "/".join(parts[parts.index(best.rsplit("/", 1)[1]) + 1 :])
     scope = parts[1:-1] if parts[0] == layer or is_numbered(parts[0], layer) else parts[:-1]
-    if layer in classes and not inner:
+    if is_leaf and not inner:
         return layer, "/".join([*scope, parts[-1]]) if parts[0] == layer else parts[-1]
     return "/".join([layer, *scope]), parts[-1]
 
@@ -160,8 +181,8 @@ def _numbered_entries(
         found = re.fullmatch(r"(.*?)/?vars/(\d+)", place)
         if found and found[1].split("/")[0] not in _OTHERS:
             groups.setdefault(found[1], []).append(found[2])
-    order = list(names)
-    ranked = sorted(groups, key=lambda group: order.index(group) if group in names else len(order))
+    rank = {group: number for number, group in enumerate(names)}
+    ranked = sorted(groups, key=lambda group: rank.get(group, len(rank)))
     for group in ranked:
         layer = names.get(group) or _named(group, attributes)
         indices = sorted(groups[group], key=int)
@@ -191,12 +212,12 @@ def _check(layout: Layout, name: str) -> None:
     if not layout.entries:
         raise TransferError(f"{name} holds no weights of layers. Save a built model with model.save_weights.")
     paths = [f"{entry.layer}/{entry.variable}" for entry in layout.entries]
-    if len(set(paths)) < len(paths):
-        twice = next(path for path in paths if paths.count(path) > 1)
+    twice, times = Counter(paths).most_common(1)[0]
+    if times > 1:
         raise TransferError(f"{name} holds two tensors named '{twice}'; names must be unique. Save the model again.")
     for entry in layout.entries:
         kind = layout.datasets[entry.dataset].dtype
-        if kind.kind not in "fiub":
+        if kind.kind not in "fiub" and kind != BFLOAT16:
             raise TransferError(f"{name} holds '{entry.dataset}' as {kind}; numbers are expected. Copy it again.")
 
 

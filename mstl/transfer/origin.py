@@ -39,8 +39,9 @@ _ORIGINS: WeakKeyDictionary[keras.Model, tuple[Origin, ...]] = WeakKeyDictionary
 
 
 def add_origin(model: keras.Model, origin: Origin) -> None:
-    """Note that weights of `origin` were put into `model`, after those of earlier ones."""
-    _ORIGINS[model] = (*origins_of(model), origin)
+    """Note that weights of `origin` were put into `model`, beside earlier ones or, if it filled all, in their place."""
+    complete = origin.report is not None and len(origin.report.loaded) == len(tensors_of(model))
+    _ORIGINS[model] = (origin,) if complete else (*origins_of(model), origin)
 
 
 def origins_of(model: keras.Model) -> tuple[Origin, ...]:

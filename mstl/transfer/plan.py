@@ -61,6 +61,11 @@ class TransferReport(StatusTable):
     rows: tuple[ReportRow, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Paths of the model's weights that came from the file."""
+        return tuple(row.target for row in self.rows if row.status in LOADED)
+
 
 @dataclass(frozen=True, repr=False)
 class TransferPlan(StatusTable):
@@ -92,7 +97,8 @@ class TransferPlan(StatusTable):
         put = _carried_out(self.rows, weights, self.checkpoint)
         rows = tuple(next(put) if row.status in LOADED else ReportRow(*_facts(row)) for row in self.rows)
         report = TransferReport(self.checkpoint.path, rows, self.notes)
-        add_origin(self.model, Origin(init or str(self.checkpoint.path), self.options, report))
+        options = {**self.options, "allow_partial": allow_partial}
+        add_origin(self.model, Origin(init or str(self.checkpoint.path), options, report))
         return report
 
     def check(self, *, allow_partial: bool = False) -> None:
@@ -174,9 +180,10 @@ def plan_transfer(
     wanted = [tensor for tensor in tensors_of(model).values() if tensor.layer in layers]
     rows = [_row(tensor, matches.get(tensor.path), checkpoint, rules, entry) for tensor in wanted]
     used = {row.source for row in rows if row.status in LOADED}
-    matched = {match.source for match in matches.values()}
+    others = {match.source: "out of scope" for match in matches.values()}
+    others |= {row.source: "of another shape" for row in rows if row.status == "shape mismatch"}
     left = [tensor for path, tensor in checkpoint.tensors.items() if path not in used]
-    unused = [_unused(tensor, tensor.path in matched) for tensor in left]
+    unused = [_unused(tensor, others.get(tensor.path, "nothing in the model belongs to it")) for tensor in left]
     options = {"include": include, "exclude": exclude, "rename": rename, "match": match, "adapt": adapt}
     options["mapping"] = None if mapping is None else dict(mapping)
     return TransferPlan(checkpoint, model, (*rows, *unused), scopes, options, checkpoint.notes)
@@ -215,8 +222,7 @@ def _with_cast(reason: str, source: Tensor, target: ModelTensor) -> str:
     return reason if source.dtype.name == wanted else f"{reason}; {source.dtype.name} to {wanted}"
 
 
-def _unused(tensor: Tensor, has_target: bool) -> PlanRow:
-    reason = "out of scope, or of another shape" if has_target else "nothing in the model belongs to it"
+def _unused(tensor: Tensor, reason: str) -> PlanRow:
     return PlanRow("unused", None, tensor.path, None, tensor.shape, reason)
 
 

@@ -4,7 +4,6 @@ import h5py
 import numpy as np
 import pytest
 
-from mstl._keras import keras, sm
 from mstl.errors import InputError
 from mstl.models.unet2d import unet_resnet34
 
@@ -64,32 +63,14 @@ def test_several_classes_sum_to_one():
     assert np.allclose(probability.sum(axis=-1), 1, atol=1e-5)
 
 
-def test_encoder_weights_from_a_file_reach_the_encoder(direct, tmp_path):
-    unet = sm.Unet("resnet34", encoder_weights=None)
-    encoder = keras.Model(unet.input, unet.get_layer("relu1").output)
-    encoder.save_weights(tmp_path / "encoder.h5")
-    model = unet_resnet34(channels=1, encoder_weights=tmp_path / "encoder.h5")
-    loaded = model.get_layer("model_1").get_layer("conv0").get_weights()[0]
-    assert np.array_equal(loaded, encoder.get_layer("conv0").get_weights()[0])
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"channels": 0}, "channels is 0"),
         ({"channels": 1, "num_classes": 0}, "num_classes 0"),
         ({"channels": 1, "stem": "conv"}, "Stem 'conv' is unknown. Choose one of conv1x1, direct"),
-        ({"channels": 4, "stem": "direct", "encoder_weights": "imagenet"}, "need 3 channels, the model has 4"),
-        ({"channels": 3, "encoder_weights": "absent.h5"}, "Encoder weights absent.h5 do not exist"),
     ],
 )
 def test_invalid_arguments_say_what_is_expected(arguments, message):
     with pytest.raises(InputError, match=message):
         unet_resnet34(**arguments)
-
-
-def test_a_file_that_is_no_encoder_is_refused_in_one_line(tmp_path):
-    (tmp_path / "text.h5").write_text("not HDF5")
-    with pytest.raises(InputError, match=r"text\.h5' cannot be loaded") as caught:
-        unet_resnet34(channels=3, encoder_weights=tmp_path / "text.h5")
-    assert "\n" not in str(caught.value)

@@ -1,8 +1,14 @@
+import numpy as np
 import pytest
 
+from mstl._keras import keras
 from mstl.config import Experiment
 from mstl.errors import InputError
+from mstl.files import read_json
+from mstl.models import unet_small
+from mstl.models.tree import tensors_of
 from mstl.training.experiment import split_sides, train_experiment
+from mstl.training.run import FREEZE, TRANSFER, Run
 
 
 def test_named_subjects_are_taken_as_they_are(prepared):
@@ -42,7 +48,80 @@ def test_an_experiment_trains_the_model_it_names(prepared, tmp_path):
     }  # fmt: skip
 
 
-def test_encoder_weights_that_do_not_exist_are_refused(prepared, tmp_path):
-    with pytest.raises(InputError, match=r"absent\.h5 do not exist"):
-        train_experiment(Experiment(prepared=str(prepared.folder), init="absent.h5"), out=tmp_path / "run")
+def experiment_of(prepared, **settings) -> Experiment:
+    """One step with the small U-Net."""
+    small = {"model": "unet-small", "model_options": {"width": 2, "depth": 2}, "batch_size": 2}
+    steps = {"epochs": 1, "steps_per_epoch": 1, "validation_steps": 1}
+    return Experiment(prepared=str(prepared.folder), **{**small, **steps, **settings})
+
+
+def values(model) -> dict:
+    return {path: tensor.value.numpy() for path, tensor in tensors_of(model).items()}
+
+
+def test_the_options_of_a_model_reach_it_and_its_run(prepared, tmp_path):
+    run = train_experiment(experiment_of(prepared), out=tmp_path / "run")
+    assert run.experiment.model_options == {"width": 2, "depth": 2}
+    assert {path: array.shape for path, array in values(run.model()).items()} == {
+        path: array.shape for path, array in values(unet_small(channels=2, width=2, depth=2)).items()
+    }
+
+
+def test_weights_come_from_a_run_and_the_new_run_accounts_for_every_tensor(prepared, tmp_path):
+    first = train_experiment(experiment_of(prepared), out=tmp_path / "first")
+    origin = values(Run(first.folder).model())
+    settings = {"init": str(first.folder), "init_include": "encoder", "freeze": "encoder"}
+    second = train_experiment(experiment_of(prepared, **settings), out=tmp_path / "second")
+    trained = values(Run(second.folder).model())
+    frozen = {row["path"] for row in read_json(second.folder / FREEZE)["tensors"]}
+    assert frozen
+    assert all(np.array_equal(trained[path], origin[path]) for path in frozen)
+    (account,) = read_json(second.folder / TRANSFER)["transfers"]
+    assert {row["target"] for row in account["tensors"] if row["status"] == "load"} == frozen
+    assert account["init"] == str(first.folder)
+    assert len(account["sha256"]) == 64
+    assert second.experiment.init_include == ("encoder",)
+
+
+def test_a_run_from_random_weights_says_that_nothing_was_transferred(prepared, tmp_path):
+    run = train_experiment(experiment_of(prepared), out=tmp_path / "run")
+    assert read_json(run.folder / TRANSFER) == {"transfers": []}
+    assert run.experiment.init == "random"
+
+
+def test_a_resumed_run_needs_the_first_weights_no_more(prepared, tmp_path):
+    weights = tmp_path / "weights.h5"
+    unet_small(channels=2, width=2, depth=2).save_weights(weights)
+    settings = experiment_of(prepared, init=str(weights), epochs=2, init_exclude="head", init_rename="^old/ => ")
+    with pytest.raises(KeyboardInterrupt):
+        train_experiment(settings, out=tmp_path / "run", callbacks=[StopAfterOneEpoch()])
+    account = read_json(tmp_path / "run" / TRANSFER)
+    weights.unlink()
+    run = train_experiment(settings, out=tmp_path / "run", resume=True)
+    assert len(run.history) == 2
+    assert read_json(run.folder / TRANSFER) == account
+
+
+class StopAfterOneEpoch(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"init": "absent.h5"}, "init is 'absent.h5', which is no file, no run and none of random, imagenet"),
+        ({"init": "imagenet"}, "No ImageNet weights belong to model 'unet-small'"),
+        ({"model_options": {"depht": 2}}, "Model 'unet-small' has no option 'depht'. Its options are"),
+        ({"model": "unet-tiny"}, "Model 'unet-tiny' is unknown"),
+    ],
+)
+def test_what_cannot_be_begun_leaves_no_folder(prepared, tmp_path, settings, message):
+    with pytest.raises(InputError, match=message):
+        train_experiment(experiment_of(prepared, **settings), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_no_run_gives_no_weights(prepared, tmp_path):
+    with pytest.raises(InputError, match=r"holds no best\.h5; a run has one"):
+        train_experiment(experiment_of(prepared, init=str(tmp_path)), out=tmp_path / "run")

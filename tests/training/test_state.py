@@ -3,7 +3,8 @@ import pytest
 
 from mstl._keras import keras, tf
 from mstl.errors import InputError
-from mstl.training.state import all_trainable, load_state, load_weights, reseed, save_state, save_weights
+from mstl.training.state import all_trainable, load_state, reseed, save_state, save_weights
+from mstl.transfer.plan import transfer_weights
 
 
 def compiled(model):
@@ -79,7 +80,7 @@ def test_weights_of_a_partly_frozen_model_go_into_the_same_layers_whatever_is_fr
     model, frozen, free = partly_frozen(1), partly_frozen(9), partly_frozen(9)
     save_weights(tmp_path / "weights.h5", model)
     free.trainable = True
-    load_weights(tmp_path / "weights.h5", frozen)
+    transfer_weights(tmp_path / "weights.h5", frozen)
     free.load_weights(tmp_path / "weights.h5")
     for twin in (frozen, free):
         assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), twin.get_weights(), strict=True))
@@ -89,7 +90,7 @@ def test_flags_are_as_before_after_writing_and_reading(tmp_path):
     model = partly_frozen(1)
     flags = [layer.trainable for layer in model._flatten_layers()]
     save_weights(tmp_path / "weights.h5", model)
-    load_weights(tmp_path / "weights.h5", model)
+    transfer_weights(tmp_path / "weights.h5", model)
     with pytest.raises(RuntimeError), all_trainable(model):
         raise RuntimeError
     assert [layer.trainable for layer in model._flatten_layers()] == flags
