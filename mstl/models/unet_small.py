@@ -16,7 +16,7 @@ def unet_small(*, channels: int, num_classes: int = 1, width: int = WIDTH, depth
     Each level is twice a 3x3 convolution, batch norm and ReLU; 2x2 max-pooling leads down, a 2x2 transposed
     convolution up, beside the encoder's map of that size. `width` filters at the top double at each level. At
     three channels it has 1,095,589 parameters. Layers are named after what they belong to: `encoder1_conv1` ...
-    `encoder4_bn2`, `bottleneck_conv1`, `decoder4_up` (the deepest) ... `decoder1_bn2`, `final_conv`.
+    `encoder4_bn2`, `bottleneck_conv1`, `decoder1_up` (the deepest) ... `decoder4_bn2`, `final_conv`.
 
     num_classes: 1 gives a sigmoid, more a softmax with the background counted. Output `(N, H, W, num_classes)`
     float32 probabilities. Raises `InputError` for a number below 1.
@@ -31,8 +31,8 @@ def unet_small(*, channels: int, num_classes: int = 1, width: int = WIDTH, depth
         skips.append(maps)
         maps = keras.layers.MaxPooling2D(name=f"encoder{level}_pool")(maps)
     maps = _convolutions(maps, width * 2**depth, "bottleneck")
-    for level in range(depth, 0, -1):
-        maps = _decode(maps, skips[level - 1], f"decoder{level}")
+    for level, skip in enumerate(reversed(skips), 1):
+        maps = _decode(maps, skip, f"decoder{level}")
     activation = "sigmoid" if num_classes == 1 else "softmax"
     logits = keras.layers.Conv2D(num_classes, 1, name="final_conv")(maps)
     probability = keras.layers.Activation(activation, dtype="float32", name=activation)(logits)

@@ -4,6 +4,7 @@ import pytest
 from mstl._keras import keras
 from mstl.errors import InputError
 from mstl.models import build_model, recipe_of
+from mstl.models.groups import groups_of
 from mstl.models.unet_small import unet_small
 
 PARAMETERS = 1_095_589
@@ -38,9 +39,18 @@ def test_depth_and_width_set_the_filters_of_every_level():
     assert filters == {
         "encoder1_conv1": 4, "encoder1_conv2": 4, "encoder2_conv1": 8, "encoder2_conv2": 8,
         "bottleneck_conv1": 16, "bottleneck_conv2": 16,
-        "decoder2_up": 8, "decoder2_conv1": 8, "decoder2_conv2": 8,
-        "decoder1_up": 4, "decoder1_conv1": 4, "decoder1_conv2": 4, "final_conv": 1,
+        "decoder1_up": 8, "decoder1_conv1": 8, "decoder1_conv2": 8,
+        "decoder2_up": 4, "decoder2_conv1": 4, "decoder2_conv2": 4, "final_conv": 1,
     }  # fmt: skip
+
+
+def test_its_groups_are_the_blocks_that_its_layers_are_named_after(model):
+    groups = groups_of(model)
+    assert set(groups["encoder4"]) == {f"encoder4_{kind}{number}" for kind in ("conv", "bn") for number in (1, 2)}
+    assert set(groups["encoder5"]) == {f"bottleneck_{kind}{number}" for kind in ("conv", "bn") for number in (1, 2)}
+    for level in range(1, 5):
+        assert {path.split("_")[0] for path in groups[f"decoder{level}"]} == {f"decoder{level}"}
+    assert groups["head"] == ("final_conv",)
 
 
 def test_no_layer_has_an_automatic_name(model):
