@@ -10,6 +10,7 @@ from mstl.models.resolution import Step, is_companion, steps_of
 from mstl.models.tree import layers_of
 
 _GROUP = re.compile(r"(encoder|decoder)\d*|head|stem")
+_BLOCK = re.compile(r"(encoder|decoder)\d+|head|stem")
 
 
 def groups_of(model: keras.Model) -> dict[str, tuple[str, ...]]:
@@ -42,6 +43,23 @@ def _parts(model: keras.Model) -> dict[str, list[Step]]:
     encoder = [step for key, step in body.items() if key in leading]
     decoder = [step for key, step in body.items() if key not in leading]
     return {"stem": stem, "encoder": encoder, "decoder": decoder, "head": head}
+
+
+def blocks_of(model: keras.Model) -> dict[str, tuple[str, ...]]:
+    """The groups that hold each layer with weights once: stem, blocks, head, in the order of the data.
+
+    A model without a graph is one group, "model".
+    """
+    try:
+        groups = groups_of(model)
+    except InputError:
+        return {"model": tuple(path for path, layer in layers_of(model).items() if layer.weights)}
+    return {name: groups[name] for name in sorted(filter(_BLOCK.fullmatch, groups), key=_place)}
+
+
+def _place(block: str) -> tuple[int, int]:
+    part = block.rstrip("0123456789")
+    return ("stem", "encoder", "decoder", "head").index(part), int(block[len(part) :] or 0)
 
 
 def scope_layers(model: keras.Model, scope: str | Sequence[str]) -> set[str]:

@@ -21,7 +21,7 @@ from mstl.training.recorder import RunRecorder, monitored
 from mstl.training.run import CUSTOM_MODEL, ENVIRONMENT, EXPERIMENT, FREEZE, STATE, TRANSFER, Run
 from mstl.training.schedule import has_ended
 from mstl.training.state import load_state
-from mstl.transfer.origin import origins_of
+from mstl.transfer.origin import describe_origins, origins_of
 
 
 def fit(
@@ -67,7 +67,7 @@ def fit(
         callbacks = [thawing, *callbacks]
     proof, history = FreezeProof(out / FREEZE, model, report), []
     if not (out / STATE).exists():
-        write_json(out / TRANSFER, {"transfers": [origin.to_dict() for origin in origins_of(model)]})
+        write_json(out / TRANSFER, describe_origins(model))
     else:
         proof.resume()
         history = load_state(out / STATE, model)

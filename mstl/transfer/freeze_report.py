@@ -2,16 +2,13 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import asdict, astuple, dataclass, fields
 
 from mstl._keras import keras
-from mstl.errors import InputError
 from mstl.models.batch_norm import called_in_training
-from mstl.models.groups import groups_of
+from mstl.models.groups import blocks_of
 from mstl.models.tree import ModelTensor, layers_of, tensors_of
-
-_BLOCK = re.compile(r"(?:encoder|decoder)\d+|stem|head")
+from mstl.transfer.origin import adapted_layers
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def describe_frozen(model: keras.Model, *, policy: tuple[str, ...] = (), norm: s
     """The account of a model as its flags are."""
     frozen = frozen_tensors(model)
     rows = []
-    for group, members in _rows(model).items():
+    for group, members in blocks_of(model).items():
         sizes = {path: _size(tensor) for path, tensor in tensors_of(model).items() if tensor.layer in members}
         stays = sum(size for path, size in sizes.items() if path in frozen)
         rows.append(GroupParameters(group, len(members), sum(sizes.values()) - stays, stays))
@@ -97,21 +94,6 @@ def _is_frozen(tensor: ModelTensor, layer: keras.layers.Layer, trained: set[int]
     return not layer.trainable or (learned and id(tensor.value) not in trained)
 
 
-def _rows(model: keras.Model) -> dict[str, tuple[str, ...]]:
-    """Stem, blocks and head with their layers, in the order of the data; one row for a model without a graph."""
-    try:
-        groups = groups_of(model)
-    except InputError:
-        return {"model": tuple(path for path, layer in layers_of(model).items() if layer.weights)}
-    names = sorted(filter(_BLOCK.fullmatch, groups), key=_place)
-    return {name: groups[name] for name in names}
-
-
-def _place(group: str) -> tuple[int, int]:
-    part = group.rstrip("0123456789")
-    return ("stem", "encoder", "decoder", "head").index(part), int(group[len(part) :] or 0)
-
-
 def _notes(model: keras.Model, frozen: dict[str, ModelTensor]) -> list[str]:
     notes = [] if model.trainable_weights else ["Nothing is left to train."]
     layers = {tensor.layer for tensor in frozen.values()}
@@ -120,5 +102,11 @@ def _notes(model: keras.Model, frozen: dict[str, ModelTensor]) -> list[str]:
         notes.append(
             f"{len(lost)} frozen batch norm layers are called with training=True (such as {lost[0]}): frozen, "
             "they normalise with their moving statistics instead of the batch's, so the model's output changes."
+        )
+    adapted = sorted(layers & adapted_layers(model))
+    if adapted:
+        notes.append(
+            f"{len(adapted)} frozen layers hold adapted weights (such as {adapted[0]}): what was changed to fit this model "
+            "stays as it is. Let them train, or keep the shape."
         )
     return notes

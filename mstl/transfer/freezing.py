@@ -1,6 +1,7 @@
 """Freezing parts of a model by policy, normalisation statistics included."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,7 +26,8 @@ def freeze(model: keras.Model, policy: str | Sequence[str] = "encoder", *, norm:
     A compiled model keeps its optimizer, loss and metrics and trains by the new flags from the next `fit` on; an
     optimizer that lacks a variable which trains now gives way to a new one of its configuration, as a note says.
 
-    Raises `InputError` for a policy that means no layer, and for a compiled model that cannot be told of it.
+    What matters beside (see `FreezeReport.notes`) is also warned of. Raises `InputError` for a policy that means no
+    layer, and for a compiled model that cannot be told of it.
 
     Source of "middle": Kuzina et al. 2019, doi 10.3389/fnins.2019.00844.
     """
@@ -48,7 +50,10 @@ def set_frozen(model: keras.Model, policy: str | Sequence[str], *, norm: str = "
     if norm not in FREEZE_NORMS:
         raise InputError(f"norm is '{norm}'; expected one of {', '.join(FREEZE_NORMS)}. Mend it.")
     freeze_layers(model, {path for one in policy for path in _meant(model, one)}, norm=norm)
-    return describe_frozen(model, policy=policy, norm=norm)
+    report = describe_frozen(model, policy=policy, norm=norm)
+    for note in report.notes:
+        warnings.warn(note, stacklevel=3)
+    return report
 
 
 def freeze_layers(model: keras.Model, paths: set[str], *, norm: str = "freeze") -> None:

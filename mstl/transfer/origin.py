@@ -1,6 +1,8 @@
 """Where a model's weights came from: noted with the model, so that its run can tell."""
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -8,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from mstl._keras import keras
 from mstl.files import sha256
+from mstl.models.groups import blocks_of
 from mstl.models.tree import tensors_of
 
 if TYPE_CHECKING:
@@ -47,6 +50,22 @@ def add_origin(model: keras.Model, origin: Origin) -> None:
 def origins_of(model: keras.Model) -> tuple[Origin, ...]:
     """Every transfer into `model`, in order; empty for weights as they were drawn."""
     return _ORIGINS.get(model, ())
+
+
+def describe_origins(model: keras.Model) -> dict:
+    """Every transfer into `model`, and how many parameters of each block were loaded, adapted, or drawn at random."""
+    origins = origins_of(model)
+    kinds = {"load": "loaded", "renamed": "loaded", "adapted": "adapted"}
+    rows = [row for origin in origins if origin.report for row in origin.report.rows]
+    filled = {row.target: kinds[row.status] for row in rows if row.status in kinds}
+    blocks = []
+    for block, layers in blocks_of(model).items():
+        sizes = Counter({"loaded": 0, "adapted": 0, "random": 0})
+        for path, tensor in tensors_of(model).items():
+            if tensor.layer in layers:
+                sizes[filled.get(path, "random")] += math.prod(tensor.shape)
+        blocks.append({"group": block, **sizes})
+    return {"transfers": [origin.to_dict() for origin in origins], "groups": blocks}
 
 
 def adapted_layers(model: keras.Model) -> set[str]:
