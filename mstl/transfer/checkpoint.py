@@ -1,6 +1,7 @@
 """Any Keras weights file, read and never run: its layers, its tensors, what it says of itself."""
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -61,11 +62,19 @@ class Tensor:
         }
         return row | ({"norm": self.norm, "sha256": self.sha256} if values else {})
 
-    def read(self) -> np.ndarray:
-        """The array as stored; raises `TransferError` where the file is damaged."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array as stored."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def read(self, scratch: np.ndarray | None = None) -> np.ndarray:
+        """The array as stored, within `scratch` (bytes, enough of them) where that is given.
+
+        Raises `TransferError` where the file is damaged.
+        """
         if not self.dataset:
             raise TransferError(f"{self.source} is closed. Read its tensors while the checkpoint is open.")
-        return read_dataset(self.dataset, name=self.source).view(self.dtype)
+        return read_dataset(self.dataset, scratch, name=self.source).view(self.dtype)
 
     @cached_property
     def norm(self) -> float:
@@ -167,4 +176,4 @@ class Checkpoint:
     @property
     def parameters(self) -> int:
         """How many numbers the tensors hold together."""
-        return sum(int(np.prod(tensor.shape)) for tensor in self.tensors.values())
+        return sum(math.prod(tensor.shape) for tensor in self.tensors.values())

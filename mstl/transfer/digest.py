@@ -17,4 +17,4 @@ def norm_of(array: np.ndarray) -> float:
 
 def sha256_of(array: np.ndarray) -> str:
     """Hexadecimal SHA-256 of the array's bytes in C order."""
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()

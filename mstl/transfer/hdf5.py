@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import io
+import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,9 +14,11 @@ import numpy as np
 from mstl.errors import TransferError
 from mstl.transfer.hdf5_text import TextReader
 
+_SMALL = 1 << 16  # bytes
 DEEPEST = 64  # groups within groups; published networks stay below 10
-FILTERS = {"gzip", "lzf", "shuffle", "fletcher32"}
-_FILTER_CODES = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_LZF, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+BFLOAT16 = np.dtype("V2")  # as h5py stores what numpy does not know
+FILTERS = {"gzip", "shuffle", "fletcher32"}
+_FILTER_CODES = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 
 @contextmanager
@@ -49,60 +53,101 @@ def datasets_of(file: h5py.File, *, name: str, size: int) -> dict[str, h5py.Data
     """
     found: dict[str, h5py.Dataset] = {}
     with one_line_errors(name):
-        _walk(file, "", found, seen=set(), name=name, size=size)
+        _walk(h5py.h5g.open(file.id, b"/"), "", found, seen=set(), name=name, size=size)
     return found
 
 
-def _walk(group: h5py.Group, prefix: str, found: dict, *, seen: set, name: str, size: int) -> None:
-    info = h5py.h5o.get_info(group.id)
+def _walk(group: h5py.h5g.GroupID, prefix: str, found: dict, *, seen: set, name: str, size: int) -> None:
+    info = h5py.h5o.get_info(group)
     if (info.fileno, info.addr) in seen:
         raise TransferError(f"{name} links its group '{prefix}' in a loop; weights files have none. Do not use it.")
     seen.add((info.fileno, info.addr))
     if prefix.count("/") > DEEPEST:
         raise TransferError(f"{name} nests more than {DEEPEST} groups; weights files have few. Do not use it.")
-    for key in group:
-        path = f"{prefix}{key}"
-        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+    links: list[tuple[bytes, int]] = []
+    group.links.iterate(lambda key, link: links.append((key, link.type)), info=True)
+    for key, link in links:
+        path = prefix + key.decode("utf-8", errors="replace")
+        if not path.isprintable():
+            raise TransferError(f"{name} has the name {path!r}; text is expected. Copy or download it again.")
+        if link != h5py.h5l.TYPE_HARD:
             raise TransferError(f"{name} has a link at '{path}' to elsewhere; weights files have none. Do not use it.")
-        item = group[key]
-        if isinstance(item, h5py.Group):
+        item = h5py.h5o.open(group, key)
+        if isinstance(item, h5py.h5g.GroupID):
             _walk(item, f"{path}/", found, seen=seen, name=name, size=size)
-        elif isinstance(item, h5py.Dataset):
+        elif isinstance(item, h5py.h5d.DatasetID):
             _check_storage(item, path, name=name, size=size)
-            found[path] = item
+            found[path] = h5py.Dataset(item)
 
 
-def _check_storage(dataset: h5py.Dataset, path: str, *, name: str, size: int) -> None:
+def _check_storage(dataset: h5py.h5d.DatasetID, path: str, *, name: str, size: int) -> None:
     """Refuse what would be read from another file, or would fill the memory from a few bytes."""
-    settings = dataset.id.get_create_plist()
-    if settings.get_layout() == h5py.h5d.VIRTUAL or settings.get_external_count():
+    settings = dataset.get_create_plist()
+    layout = settings.get_layout()
+    if layout == h5py.h5d.VIRTUAL or settings.get_external_count():
         raise TransferError(f"{name} stores '{path}' in another file. Only data of the file itself are read.")
-    codes = {settings.get_filter(index)[0] for index in range(settings.get_nfilters())}
-    if codes - _FILTER_CODES:
+    count = settings.get_nfilters() if layout == h5py.h5d.CHUNKED else 0
+    filters = [settings.get_filter(index)[0] for index in range(count)]
+    codes = set(filters)
+    if codes - _FILTER_CODES or len(codes) < len(filters):
         raise TransferError(f"{name} packs '{path}' by an unknown filter; {', '.join(sorted(FILTERS))} are read.")
-    if dataset.dtype.hasobject:
+    kind = dataset.dtype
+    if kind.hasobject:
         return  # text of variable length, never read as a tensor
-    declared = int(np.prod(dataset.shape or (), dtype=object)) * dataset.dtype.itemsize
-    stored = size if codes else dataset.id.get_storage_size()
+    declared = math.prod(dataset.shape or ()) * kind.itemsize
+    stored = size if codes else dataset.get_storage_size()
     if declared > stored:
         raise TransferError(f"{name} declares {declared} bytes for '{path}' and stores {stored}. Copy it again.")
 
 
-def attribute(item: h5py.Group, key: str, *, text: TextReader, size: int) -> list[str] | None:
+def read_dataset(dataset: h5py.Dataset, scratch: np.ndarray | None = None, *, name: str) -> np.ndarray:
+    """The array of a dataset that `datasets_of` let through; it lies in `scratch` (bytes) where that is given.
+
+    Raises `TransferError` where its chunks are damaged.
+    """
+    with one_line_errors(name):
+        if dataset.chunks and dataset.compression:
+            _check_chunks(dataset, name)
+        shape, kind = dataset.id.shape, dataset.id.dtype
+        if scratch is None:
+            array = np.empty(shape, kind)
+        else:
+            array = scratch[: math.prod(shape) * kind.itemsize].view(kind).reshape(shape)
+        dataset.id.read(h5py.h5s.ALL, h5py.h5s.ALL, array)
+        return array
+
+
+def _check_chunks(dataset: h5py.Dataset, name: str) -> None:
+    """Refuse chunks that would unpack to more than a chunk, which libhdf5 does to any size."""
+    limit = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    if limit > 2 * dataset.nbytes + _SMALL:
+        raise TransferError(f"{name} declares chunks far larger than '{dataset.name}' itself. Copy it again.")
+    for number in range(dataset.id.get_num_chunks()):
+        chunk = dataset.id.get_chunk_info(number)
+        if chunk.size > dataset.file.id.get_filesize():
+            raise TransferError(f"{name} declares a chunk of '{dataset.name}' larger than the file. Copy it again.")
+        _, packed = dataset.id.read_direct_chunk(chunk.chunk_offset)
+        if len(zlib.decompressobj().decompress(packed, limit + 1)) > limit:
+            raise TransferError(f"{name} packs more than a chunk into one of '{dataset.name}'. Do not use it.")
+
+
+def attribute(place: h5py.h5g.GroupID, key: str, *, text: TextReader, size: int) -> list[str] | None:
     """An attribute's strings, None where there is none; declared sizes are checked before anything is read.
 
     `size` is the file's in bytes. Raises `TransferError` for an attribute that is not text.
     """
-    if key not in item.attrs:
+    if not h5py.h5a.exists(place, key.encode()):
         return None
-    handle = item.attrs.get_id(key)
+    handle = h5py.h5a.open(place, key.encode())
     kind = handle.get_type()
     if isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str():
-        return text.read(h5py.h5o.get_info(item.id).addr, key)
+        return text.read(h5py.h5o.get_info(place).addr, key)
     if 0 in handle.shape:
         return []
     if handle.dtype.kind != "S":
         raise TransferError(f"Attribute '{key}' is {handle.dtype}; text is expected. Copy the file again.")
-    if int(np.prod(handle.shape, dtype=object)) * handle.dtype.itemsize > size:
+    if math.prod(handle.shape) * handle.dtype.itemsize > size:
         raise TransferError(f"Attribute '{key}' declares more bytes than the file has. Copy the file again.")
-    return [value.decode("utf-8", errors="replace") for value in np.ravel(item.attrs[key])]
+    values = np.empty(handle.shape, handle.dtype)
+    handle.read(values)
+    return [value.decode("utf-8", errors="replace") for value in values.ravel().tolist()]

@@ -25,6 +25,7 @@ class TextReader:
     def __init__(self, stream: BinaryIO, size: int, *, name: str) -> None:
         self._stream, self._size, self._name = stream, size, name
         self._heaps: dict[int, dict[int, tuple[int, int]]] = {}
+        self._left = size // 16  # texts that the file has room for
 
     def read(self, header: int, key: str) -> list[str]:
         """The strings of the attribute `key` of the object whose header stands at byte `header`, flattened.
@@ -36,6 +37,8 @@ class TextReader:
             if name == key.encode():
                 if len(data) < count * _REFERENCE.size:
                     raise self._damaged(f"attribute '{key}' is cut off")
+                if sum(_REFERENCE.unpack_from(data, index * _REFERENCE.size)[0] for index in range(count)) > self._size:
+                    raise self._damaged(f"attribute '{key}' is longer than the file")
                 return [self._string(data, index) for index in range(count)]
         raise self._damaged(f"attribute '{key}' is not in its object's header")
 
@@ -62,6 +65,9 @@ class TextReader:
             number, size = struct.unpack("<H6xQ", self._bytes(place, 16))
             if number == 0 or place + 16 + size > end:
                 return  # the free space at the end, or damage
+            self._left -= 1
+            if self._left < 0:
+                raise self._damaged("heaps of text overlap")
             yield number, (place + 16, size)
             place += 16 + (size + 7) // 8 * 8
 

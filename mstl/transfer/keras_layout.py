@@ -55,7 +55,7 @@ class _Attributes:
 
     def texts(self, place: str, key: str) -> list[str] | None:
         """Strings of an attribute of the group at `place`, also where Keras split them into key0, key1, ..."""
-        group = self.file[place] if place else self.file
+        group = h5py.h5o.open(self.file.id, place.encode() or b"/")
         whole = attribute(group, key, text=self.text, size=self.size)
         if whole is not None:
             return whole
@@ -217,7 +217,7 @@ def _check(layout: Layout, name: str) -> None:
         raise TransferError(f"{name} holds two tensors named '{twice}'; names must be unique. Save the model again.")
     for entry in layout.entries:
         kind = layout.datasets[entry.dataset].dtype
-        if kind.kind not in "fiub" and kind != BFLOAT16:
+        if layout.datasets[entry.dataset].shape is None or (kind.kind not in "fiub" and kind != BFLOAT16):
             raise TransferError(f"{name} holds '{entry.dataset}' as {kind}; numbers are expected. Copy it again.")
 
 

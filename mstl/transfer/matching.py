@@ -10,8 +10,9 @@ from mstl._keras import keras
 from mstl.errors import TransferError
 from mstl.models.tree import ModelTensor, tensors_of
 from mstl.transfer.checkpoint import Checkpoint, Tensor
+from mstl.transfer.graph import config_of, pair_by_graph
 from mstl.transfer.naming import is_automatic, snake_case
-from mstl.transfer.ordering import LayerShapes, align
+from mstl.transfer.ordering import LayerShapes, align, is_alike
 
 WAYS = ("name", "order")
 
@@ -65,7 +66,8 @@ def match_tensors(
     if "order" in ways and any(tensor.place for tensor in checkpoint.tensors.values()):
         _by_position(todo, checkpoint, model)
     elif "order" in ways:
-        _by_order(todo, checkpoint, everything="name" not in ways)
+        doubtful = _by_graph(todo, checkpoint, model, everything="name" not in ways)
+        _by_order(todo, checkpoint, doubtful, everything="name" not in ways)
     return todo.found
 
 
@@ -144,7 +146,9 @@ def _by_name(todo: _Open, renamed: Mapping[str, str], *, automatic: bool) -> Non
     for path in own:
         if path in names:
             todo.pair(path, names.pop(path), "same name")
-    sources = _unique({path: _short(tensor) for path, tensor in todo.sources.items()})
+    new = {path: name for name, path in names.items() if name != path}
+    shorts = {path: _last_two(new[path]) if path in new else _short(tensor) for path, tensor in todo.sources.items()}
+    sources = _unique(shorts)
     targets = _unique({path: _short(todo.targets[path]) for path in own if path in todo.targets})
     for short, target in targets.items():
         if short in sources:
@@ -155,24 +159,54 @@ def _short(tensor: Tensor | ModelTensor) -> str:
     return f"{tensor.layer.rsplit('/', 1)[-1]}/{tensor.variable}"
 
 
+def _last_two(path: str) -> str:
+    return "/".join(path.split("/")[-2:])
+
+
 def _unique(names: Mapping[str, str]) -> dict[str, str]:
     """Paths by those short names that only one of them has."""
     counts = Counter(names.values())
     return {short: path for path, short in names.items() if counts[short] == 1}
 
 
-def _by_order(todo: _Open, checkpoint: Checkpoint, *, everything: bool) -> None:
+def _by_graph(todo: _Open, checkpoint: Checkpoint, model: keras.Model, *, everything: bool) -> set[str]:
+    """Pair layers that stand in the same place of both graphs; returns layers of whom the graphs leave doubt."""
+    sources, targets = _sides(todo, checkpoint, everything=everything)
+    if not sources or not targets or checkpoint.model_config is None:
+        return set()
+    ours = {tensor.layer for tensor in tensors_of(model).values()}
+    pairs, doubtful = pair_by_graph(checkpoint.model_config, config_of(model), set(checkpoint.layers), ours)
+    unpaired = {layer.path: layer for layer in sources}
+    for target in targets:
+        source = unpaired.get(pairs.get(target.path, ""))
+        if source and is_alike(source, target):
+            _pair_layers(todo, source, target, "same place in the graph")
+    return doubtful
+
+
+def _pair_layers(todo: _Open, source: LayerShapes, target: LayerShapes, reason: str) -> None:
+    for one, other in zip(source.tensors, target.tensors, strict=True):
+        todo.pair(other, one, f"{reason}, automatic name {source.path}" if is_automatic(source.path) else reason)
+
+
+def _sides(todo: _Open, checkpoint: Checkpoint, *, everything: bool) -> tuple[list[LayerShapes], list[LayerShapes]]:
+    """Layers of the file and of the model that may be paired by their place: all, or those with automatic names."""
     sources, targets = _layers(checkpoint.tensors, todo.sources), _layers(todo.targets, todo.targets)
-    if not everything:
-        counted = [layer for layer in sources if is_automatic(layer.path)]
-        wanted = [layer for layer in targets if is_automatic(layer.path)]
-        sources, targets = counted or (sources if wanted else []), wanted or (targets if counted else [])
+    if everything:
+        return sources, targets
+    counted = [layer for layer in sources if is_automatic(layer.path)]
+    wanted = [layer for layer in targets if is_automatic(layer.path)]
+    return counted or (sources if wanted else []), wanted or (targets if counted else [])
+
+
+def _by_order(todo: _Open, checkpoint: Checkpoint, doubtful: set[str], *, everything: bool) -> None:
+    sides = _sides(todo, checkpoint, everything=everything)
+    sources, targets = ([layer for layer in side if layer.path not in doubtful] for side in sides)
     familiar = Counter(_parent(match.source.rsplit("/", 1)[0]) for match in todo.found.values())
     parents = sorted({_parent(layer.path) for layer in sources}, key=lambda name: -familiar[name])
     nested = [[layer for layer in sources if _parent(layer.path) == name] for name in parents]
     for source, target in align([*nested, sources], targets):
-        for one, other in zip(source.tensors, target.tensors, strict=True):
-            todo.pair(other, one, f"same place in order, automatic name {source.path}")
+        _pair_layers(todo, source, target, "same place in order")
 
 
 def _layers(all_tensors: Mapping[str, Tensor | ModelTensor], still_open: Mapping[str, object]) -> list[LayerShapes]:

@@ -36,8 +36,8 @@ def sentences_on(config: dict | None) -> Iterator[str]:
         )
 
 
-def _layers(config: dict | None) -> list[dict]:
-    """Configurations of a model's own layers; none where `config` is not a model's."""
+def layers_in(config: dict | None) -> list[dict]:
+    """Configurations of a model's own layers, those with names to be shown; none where `config` is not a model's."""
     inner = (config or {}).get("config")
     layers = inner.get("layers") if isinstance(inner, dict) else inner
     return [layer for layer in layers or () if _is_layer(layer)] if isinstance(layers, list) else []
@@ -48,19 +48,22 @@ def _is_layer(layer: object) -> bool:
         isinstance(layer, dict)
         and isinstance(layer.get("class_name"), str)
         and isinstance(layer.get("config"), (dict, list))
+        and name_of(layer).isprintable()
+        and layer["class_name"].isprintable()
     )
 
 
-def _name(layer: dict) -> str:
+def name_of(layer: dict) -> str:
+    """Name of a layer by its configuration."""
     inner = layer["config"]
     name = inner.get("name") if isinstance(inner, dict) else None
     return str(layer.get("name") or name or "")
 
 
 def _leaves(config: dict | None, prefix: str) -> Iterator[tuple[str, dict]]:
-    for layer in _layers(config):
-        path = f"{prefix}{_name(layer)}"
-        if _layers(layer):
+    for layer in layers_in(config):
+        path = f"{prefix}{name_of(layer)}"
+        if layers_in(layer):
             yield from _leaves(layer, f"{path}/")
         elif isinstance(layer["config"], dict):
             yield path, layer
@@ -68,12 +71,12 @@ def _leaves(config: dict | None, prefix: str) -> Iterator[tuple[str, dict]]:
 
 def _positions(config: dict | None, group: str, prefix: str) -> Iterator[tuple[str, str]]:
     seen: Counter[str] = Counter()
-    for layer in _layers(config):
+    for layer in layers_in(config):
         kind = snake_case(layer["class_name"])
         place = f"{group}layers/{kind}_{seen[kind]}" if seen[kind] else f"{group}layers/{kind}"
         seen[kind] += 1
-        path = f"{prefix}{_name(layer)}"
-        if _layers(layer):
+        path = f"{prefix}{name_of(layer)}"
+        if layers_in(layer):
             yield from _positions(layer, f"{place}/", f"{path}/")
         else:
             yield place, path

@@ -29,7 +29,7 @@ def is_automatic(layer: str) -> bool:
 
 def is_numbered(scope: str, layer: str) -> bool:
     """Whether a scope is a layer's name with a number behind, as TensorFlow 1 made it of a name used before."""
-    return re.fullmatch(re.escape(layer) + r"_\d+", scope) is not None
+    return scope.startswith(f"{layer}_") and scope[len(layer) + 1 :].isdecimal()
 
 
 def snake_case(class_name: str) -> str:

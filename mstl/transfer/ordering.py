@@ -25,11 +25,12 @@ def align(candidates: Sequence[Sequence[LayerShapes]], targets: Sequence[LayerSh
     A candidate whose shapes are all those of the targets wins; then one with as many layers of the same
     kinds, whose unequal shapes are paired all the same so that they can be named; then the one from which most
     layers fit, counted from the input's side while shapes agree and then from the output's, and the first that
-    does not fit between. Of equals the first wins, so candidates come most likely first.
+    does not fit between; layers that fit from either side, as beside an inserted layer of equal shape, are left
+    alone. Of equals the first wins, so candidates come most likely first.
     """
     if not targets:
         return []
-    for fits in (_equal, _alike):
+    for fits in (_equal, is_alike):
         for sources in candidates:
             if len(sources) == len(targets) and all(map(fits, sources, targets)):
                 return list(zip(sources, targets, strict=True))
@@ -39,9 +40,13 @@ def align(candidates: Sequence[Sequence[LayerShapes]], targets: Sequence[LayerSh
 def _from_both_ends(sources: Sequence[LayerShapes], targets: Sequence[LayerShapes]) -> Pairs:
     shorter = min(len(sources), len(targets))
     head = _run(sources, targets, shorter)
-    tail = _run(sources[::-1], targets[::-1], shorter - len(head))
-    rest = slice(len(head), len(head) + shorter - len(head) - len(tail))
-    odd = [pair for pair in zip(sources[rest][:1], targets[rest][:1], strict=True) if _alike(*pair)]
+    tail = _run(sources[::-1], targets[::-1], shorter)
+    overlap = len(head) + len(tail) - shorter
+    if overlap > 0 and (len(head) < shorter) == (len(tail) < shorter):
+        return head[: len(head) - overlap] + tail[: len(tail) - overlap][::-1]
+    tail = tail[: shorter - len(head)]
+    rest = slice(len(head), shorter - len(tail))
+    odd = [pair for pair in zip(sources[rest][:1], targets[rest][:1], strict=True) if is_alike(*pair)]
     return head + odd + tail[::-1]
 
 
@@ -59,6 +64,6 @@ def _equal(source: LayerShapes, target: LayerShapes) -> bool:
     return source.shapes == target.shapes
 
 
-def _alike(source: LayerShapes, target: LayerShapes) -> bool:
+def is_alike(source: LayerShapes, target: LayerShapes) -> bool:
     """Same kind of layer: as many tensors of the same ranks."""
     return [len(shape) for shape in source.shapes] == [len(shape) for shape in target.shapes]

@@ -1,9 +1,9 @@
 """A transfer of weights, planned, shown and carried out: one row for every tensor of the model and of the file."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -91,10 +91,9 @@ class TransferPlan(StatusTable):
         the largest is held.
         """
         self.check(allow_partial=allow_partial)
-        if not allow_nonfinite:
-            self._check_finite()
         weights = tensors_of(self.model)
-        put = _carried_out(self.rows, weights, self.checkpoint)
+        self._check_numbers(weights, allow_nonfinite=allow_nonfinite)
+        put = iter(_carried_out([row for row in self.rows if row.status in LOADED], weights, self.checkpoint))
         rows = tuple(next(put) if row.status in LOADED else ReportRow(*_facts(row)) for row in self.rows)
         report = TransferReport(self.checkpoint.path, rows, self.notes)
         options = {**self.options, "allow_partial": allow_partial}
@@ -126,12 +125,16 @@ class TransferPlan(StatusTable):
             f"those wanted like '{ours}'. Look at 'mstl inspect', then give rename, mapping, or match 'order' alone."
         )
 
-    def _check_finite(self) -> None:
-        for row in self.rows:
-            if row.status in LOADED and not np.isfinite(self.checkpoint.tensors[row.source].norm):
+    def _check_numbers(self, weights: Mapping[str, ModelTensor], *, allow_nonfinite: bool) -> None:
+        """Read everything once, so that nothing damaged turns up when half is put in."""
+        rows = [row for row in self.rows if row.status in LOADED]
+        scratch = np.empty(max((self.checkpoint.tensors[row.source].nbytes for row in rows), default=0), np.uint8)
+        for row in rows:
+            array = _array_for(row, weights[row.target].value, self.checkpoint, scratch)
+            if not (allow_nonfinite or np.isfinite(norm_of(array))):
                 raise TransferError(
-                    f"'{row.source}' of {self.checkpoint.path.name} holds NaN or infinite numbers: its training "
-                    "diverged. Take an earlier checkpoint, or allow them with allow_nonfinite."
+                    f"'{row.source}' of {self.checkpoint.path.name} holds NaN or infinite numbers for {array.dtype}: "
+                    "its training diverged. Take an earlier checkpoint, or allow them with allow_nonfinite."
                 )
 
 
@@ -228,27 +231,37 @@ def _unused(tensor: Tensor, reason: str) -> PlanRow:
 
 def _carried_out(
     rows: Iterable[PlanRow], weights: Mapping[str, ModelTensor], checkpoint: Checkpoint
-) -> Iterator[ReportRow]:
+) -> list[ReportRow]:
     """Put every tensor in its place; a second thread hashes one while the next is read."""
+    done: list[tuple[PlanRow, float, float, Future[str]]] = []
     with ThreadPoolExecutor(1) as second:
-        earlier: list[tuple[ReportRow, Future[str]]] = []
         for row in rows:
-            if row.status not in LOADED:
-                continue
             value = weights[row.target].value
-            before, array = norm_of(np.asarray(value.value())), _array_for(row, value, checkpoint)
-            value.assign(array)
-            done = ReportRow(*_facts(row), norm_before=before, norm_after=norm_of(array))
-            yield from (replace(done, sha256=digest.result()) for done, digest in earlier)
-            earlier = [(done, second.submit(sha256_of, array))]
-        yield from (replace(done, sha256=digest.result()) for done, digest in earlier)
+            before, array = norm_of(_view_of(value)), _array_for(row, value, checkpoint)
+            value.assign(array, read_value=False)
+            if done:
+                done[-1][-1].result()  # so that no third array is held
+            done.append((row, before, norm_of(array), second.submit(sha256_of, array)))
+    return [
+        ReportRow(*_facts(row), norm_before=before, norm_after=after, sha256=digest.result())
+        for row, before, after, digest in done
+    ]
+
+
+def _view_of(value: tf.Variable) -> np.ndarray:
+    """The numbers of a variable, not copied; only to be looked at before it changes."""
+    tensor = value.value()
+    return tensor.numpy() if value.dtype == tf.bfloat16 else np.asarray(memoryview(tensor))
 
 
 def _facts(row: PlanRow) -> tuple:
     return row.status, row.target, row.source, row.target_shape, row.source_shape, row.reason
 
 
-def _array_for(row: PlanRow, value: tf.Variable, checkpoint: Checkpoint) -> np.ndarray:
-    array = checkpoint.tensors[row.source].read()
+def _array_for(
+    row: PlanRow, value: tf.Variable, checkpoint: Checkpoint, scratch: np.ndarray | None = None
+) -> np.ndarray:
+    array = checkpoint.tensors[row.source].read(scratch)
     array = array if row.change is None else row.change(array)
-    return array.astype(value.dtype.as_numpy_dtype, copy=False)
+    with np.errstate(over="ignore"):  # to infinity, which is looked for
+        return array.astype(value.dtype.as_numpy_dtype, copy=False)
