@@ -133,10 +133,7 @@ class Experiment(Training):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("init_include", "init_exclude", "init_rename", "init_adapt"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
-        self.init_options()
+        self._set_init()
         for name in SIDES:
             value = getattr(self, name)
             value = value.split(",") if isinstance(value, str) else value
@@ -149,6 +146,12 @@ class Experiment(Training):
             raise InputError(f"Subjects {', '.join(twice)} stand on two sides of the split. Name each once.")
         if named and not self.train_subjects:
             raise InputError("Subjects are named but no train_subjects. Name them too, or none.")
+
+    def _set_init(self) -> None:
+        for name in ("init_include", "init_exclude", "init_rename", "init_adapt"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        rename_rules(self.init_rename)
 
     def init_options(self) -> dict:
         """The settings of `mstl.plan_transfer`, as its keyword arguments; raises `InputError` for a rule amiss."""

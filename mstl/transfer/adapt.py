@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ INFLATIONS = ("inflate:centre", "inflate:mean")
 NONE = "error"
 
 Change = Callable[[np.ndarray], np.ndarray]
+Shape = tuple[int, ...]
 
 
 def check_adapt(adapt: str | Iterable[str]) -> tuple[str, ...]:
@@ -27,34 +29,48 @@ def check_adapt(adapt: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def find_change(
-    source: tuple[int, ...], target: tuple[int, ...], rules: tuple[str, ...], *, entry: bool
+    source: Shape, target: Shape, rules: tuple[str, ...], *, entry: bool
 ) -> tuple[Change, str] | None:
     """The function that brings an array of shape `source` to `target`, and its name; None where no rule does.
 
     `entry` says that the layer meets the image's own channels: only there may their number change. A kernel is
     `(k..., in, out)`; a vector is a parameter of a normalisation in front of the first convolution.
     """
-    steps: list[tuple[Change, str]] = []
-    inflate = next((rule for rule in rules if rule in INFLATIONS), None)
-    if inflate and len(source) == 4 and len(target) == 5:
-        steps.append((lambda kernel: inflate_kernel(kernel, target[0], how=inflate), inflate))
-        source = (target[0], *source)
-    channels = next((rule for rule in rules if rule in CHANNELS), None)
-    axis = -1 if len(source) == 1 else -2
-    if channels and entry and source != target and len(source) == len(target):
-        if channels == "truncate" and target[axis] > source[axis]:
-            return None
-        change = adapt_statistics if len(source) == 1 else adapt_channels
-        steps.append((lambda array: change(array, target[axis], how=channels), f"{channels} of channels"))
-        source = (*source[:axis], target[axis], *source[axis:][1:])
-    if source != target or not steps:
+    shape, steps = source, []
+    for find in (_inflation, _channel_change) if entry else (_inflation,):
+        if (step := find(shape, target, rules)) is not None:
+            steps.append(step)
+            shape = step[2]
+    if shape != target or not steps:
         return None
-    return (lambda array: _through(array, [step for step, _ in steps])), ", ".join(name for _, name in steps)
+    return partial(_through, changes=[change for change, _, _ in steps]), ", ".join(name for _, name, _ in steps)
 
 
-def _through(array: np.ndarray, steps: list[Change]) -> np.ndarray:
-    for step in steps:
-        array = step(array)
+def _inflation(source: Shape, target: Shape, rules: tuple[str, ...]) -> tuple[Change, str, Shape] | None:
+    """Change, its name and the shape after it, for a 2D kernel that is to be a 3D one."""
+    how = next((rule for rule in rules if rule in INFLATIONS), None)
+    if how is None or (len(source), len(target)) != (4, 5):
+        return None
+    return partial(inflate_kernel, depth=target[0], how=how), how, (target[0], *source)
+
+
+def _channel_change(source: Shape, target: Shape, rules: tuple[str, ...]) -> tuple[Change, str, Shape] | None:
+    """The same for another number of input channels."""
+    how = next((rule for rule in rules if rule in CHANNELS), None)
+    if how is None or source == target or len(source) != len(target):
+        return None
+    axis = -1 if len(source) == 1 else -2
+    if how == "truncate" and target[axis] > source[axis]:
+        return None
+    change = adapt_statistics if len(source) == 1 else adapt_channels
+    after = [*source]
+    after[axis] = target[axis]
+    return partial(change, channels=target[axis], how=how), f"{how} of channels", tuple(after)
+
+
+def _through(array: np.ndarray, *, changes: list[Change]) -> np.ndarray:
+    for change in changes:
+        array = change(array)
     return array
 
 
