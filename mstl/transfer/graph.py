@@ -2,7 +2,7 @@
 
 A place is told from before, from behind, or both: by what leads to a layer and by what it leads to, with the order of
 arguments. Two layers of one graph never share both. What has no weights and one input (an activation, a dropout) is
-passed over, unless it changes the size. Filters are not looked at, so that a wider layer keeps its place.
+passed over, unless it changes the size. Filters count where one side alone tells; where both agree they may differ.
 """
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ _MOST_CALLS = 20_000
 _MOST_MODELS = 16  # nested ones that are looked at by themselves
 
 
+class _TooManyCalls(Exception):
+    """A few nested models can call each other more often than there is time."""
+
+
 @dataclass(frozen=True)
 class _Call:
     layer: str
     kind: tuple
+    filters: str
     parents: tuple[int, ...]
 
 
@@ -38,7 +43,7 @@ Places = tuple[Mapping[str, int], ...]  # by layer: both sides, before with neig
 
 
 def config_of(model: keras.Model) -> dict | None:
-    """The model's configuration as a file would store it; None where it has none, as a subclassed model."""
+    """The model's configuration as a file would store it; None where its layers cannot tell theirs."""
     try:
         return json.loads(model.to_json())
     except Exception:  # layers of the user's, which raise what they like
@@ -53,12 +58,9 @@ def pair_by_graph(
     A nested model stands for the whole where that pairs more. Also returns the paths (of either side) that point to
     one layer from before and to another from behind, as those around an inserted layer do.
     """
-    best: tuple[dict[str, str], set[str]] = ({}, set())
     mine = list(_places_in(ours, targets))
-    for source in _places_in(theirs, sources):
-        for target in mine:
-            best = max(best, _paired(source, target), key=lambda found: len(found[0]))
-    return best
+    found = [_paired(source, target) for source in _places_in(theirs, sources) for target in mine]
+    return max(found, key=lambda pairs: len(pairs[0]), default=({}, set()))
 
 
 def _paired(source: Places, target: Places) -> tuple[dict[str, str], set[str]]:
@@ -95,6 +97,8 @@ def _places_in(config: dict | None, weighted: Collection[str]) -> Iterator[Place
             return
         try:
             places = _places(_graph(model, prefix, set(weighted)), weighted)
+        except _TooManyCalls:
+            return
         except Exception:  # text from a file of a stranger, wrong in any way
             continue
         yield places
@@ -109,22 +113,29 @@ def _models(config: dict | None, prefix: str) -> Iterator[tuple[str, dict]]:
 
 def _places(graph: _Graph, weighted: Collection[str]) -> Places:
     consumers: list[list[tuple[int, int]]] = [[] for _ in graph.calls]
-    before: list[int] = []
     for number, call in enumerate(graph.calls):
-        before.append(hash((call.kind, tuple(before[parent] for parent in call.parents))))
         for position, parent in enumerate(call.parents):
             consumers[parent].append((number, position))
-    behind = [0] * len(graph.calls)
-    for number in reversed(range(len(graph.calls))):
-        ahead = sorted((behind[other], position) for other, position in consumers[number])
-        ends = tuple(position for position, output in enumerate(graph.outputs) if output == number)
-        behind[number] = hash((graph.calls[number].kind, tuple(ahead), ends))
+    loose = zip(*_sides(graph, [call.kind for call in graph.calls], consumers), strict=True)
+    before, behind = _sides(graph, [(call.kind, call.filters) for call in graph.calls], consumers)
     near = [
         hash((before[number], tuple(sorted((before[other], position) for other, position in some))))
         for number, some in enumerate(consumers)
     ]
-    whole = [hash(sides) for sides in zip(before, behind, strict=True)]
-    return tuple(_by_layer(graph, values, weighted) for values in (whole, near, before, behind))
+    return tuple(_by_layer(graph, values, weighted) for values in (map(hash, loose), near, before, behind))
+
+
+def _sides(graph: _Graph, kinds: list[tuple], consumers: list[list[tuple[int, int]]]) -> tuple[list[int], list[int]]:
+    """For every call, a number for all that leads to it and one for all that it leads to, itself included."""
+    before: list[int] = []
+    for call, kind in zip(graph.calls, kinds, strict=True):
+        before.append(hash((kind, tuple(before[parent] for parent in call.parents))))
+    behind = [0] * len(graph.calls)
+    for number in reversed(range(len(graph.calls))):
+        ahead = sorted((behind[other], position) for other, position in consumers[number])
+        ends = tuple(position for position, output in enumerate(graph.outputs) if output == number)
+        behind[number] = hash((kinds[number], tuple(ahead), ends))
+    return before, behind
 
 
 def _by_layer(graph: _Graph, values: Iterable[int], weighted: Collection[str]) -> dict[str, int]:
@@ -139,32 +150,54 @@ def _by_layer(graph: _Graph, values: Iterable[int], weighted: Collection[str]) -
 def _graph(config: dict, prefix: str, weighted: set[str]) -> _Graph:
     inner = config["config"]
     count = len(list(_references(inner["input_layers"]))) if _is_functional(inner) else 1
-    calls = [_Call("", ("input", number), ()) for number in range(count)]
-    return _Graph(calls, _expand(config, prefix, list(range(count)), calls, weighted))
+    tracer = _Tracer(weighted, [_Call("", ("input", number), "", ()) for number in range(count)])
+    return _Graph(tracer.calls, tracer.expand(config, prefix, list(range(count))))
 
 
-def _expand(config: dict, prefix: str, given: list[int], calls: list[_Call], weighted: set[str]) -> list[int]:
-    """Add the calls of a model's layers, nested ones in place; returns the positions of its outputs."""
-    inner = config["config"]
-    if not _is_functional(inner):
-        for layer in layers_in(config):
-            given = _call(layer, prefix, given, calls, weighted)
-        return given
-    inputs = list(_references(inner["input_layers"]))
-    known = {(name, 0): [position] for (name, _, _), position in zip(inputs, given, strict=True)}
-    waiting = _calls_in(config)
-    while waiting:
-        later = []
-        for layer, number, references in waiting:
-            if all(reference[:2] in known for reference in references):
-                parents = [_output(known, reference) for reference in references]
-                known[name_of(layer), number] = _call(layer, prefix, parents, calls, weighted)
-            else:
-                later.append((layer, number, references))
-        if len(later) > len(waiting) * 0.9:
-            raise ValueError("calls wait for others that never come, or stand in no order")
-        waiting = later
-    return [_output(known, reference) for reference in _references(inner["output_layers"])]
+class _Tracer:
+    """Collects the calls of a model's layers, nested models in place, which stands for calls of calls of calls."""
+
+    def __init__(self, weighted: set[str], inputs: list[_Call]) -> None:
+        self.weighted, self.calls, self.left = weighted, inputs, _MOST_CALLS
+
+    def expand(self, config: dict, prefix: str, given: list[int]) -> list[int]:
+        """Add the calls of a model's layers; returns the positions of its outputs."""
+        inner = config["config"]
+        if not _is_functional(inner):
+            for layer in layers_in(config):
+                given = self.call(layer, prefix, given)
+            return given
+        inputs = list(_references(inner["input_layers"]))
+        known = {(name, 0): [position] for (name, _, _), position in zip(inputs, given, strict=True)}
+        waiting = _calls_in(config)
+        while waiting:
+            later = []
+            for layer, number, references in waiting:
+                if all(reference[:2] in known for reference in references):
+                    parents = [_output(known, reference) for reference in references]
+                    known[name_of(layer), number] = self.call(layer, prefix, parents)
+                else:
+                    later.append((layer, number, references))
+            if len(later) > len(waiting) * 0.9:
+                raise ValueError("calls wait for others that never come, or stand in no order")
+            waiting = later
+        return [_output(known, reference) for reference in _references(inner["output_layers"])]
+
+    def call(self, layer: dict, prefix: str, parents: list[int]) -> list[int]:
+        """Add one call; returns the positions of its outputs, those of its parent where it is passed over."""
+        self.left -= 1
+        if self.left < 0:
+            raise _TooManyCalls
+        path, config = prefix + name_of(layer), layer["config"]
+        if layers_in(layer):
+            return self.expand(layer, f"{path}/", parents)
+        sizes = tuple((key, str(config[key])) for key in _SIZES if config.get(key) not in (None, 1))
+        if path not in self.weighted and len(parents) == 1 and not sizes:
+            return parents
+        kind = "normalisation" if "Normalization" in layer["class_name"] else layer["class_name"]
+        filters = str(config.get("filters", config.get("units")))
+        self.calls.append(_Call(path, (kind, *sizes), filters, tuple(parents)))
+        return [len(self.calls) - 1]
 
 
 def _calls_in(config: dict) -> list[tuple[dict, int, list]]:
@@ -188,20 +221,6 @@ def _listed(node: object) -> list[tuple[str, int, int]]:
 def _output(known: Mapping[tuple[str, int], list[int]], reference: tuple[str, int, int]) -> int:
     outputs = known[reference[:2]]
     return outputs[min(reference[2], len(outputs) - 1)]
-
-
-def _call(layer: dict, prefix: str, parents: list[int], calls: list[_Call], weighted: set[str]) -> list[int]:
-    path, config = prefix + name_of(layer), layer["config"]
-    if layers_in(layer):
-        return _expand(layer, f"{path}/", parents, calls, weighted)
-    sizes = tuple((key, str(config[key])) for key in _SIZES if config.get(key) not in (None, 1))
-    if path not in weighted and len(parents) == 1 and not sizes:
-        return parents
-    if len(calls) == _MOST_CALLS:
-        raise ValueError(f"more than {_MOST_CALLS} calls")
-    kind = "normalisation" if "Normalization" in layer["class_name"] else layer["class_name"]
-    calls.append(_Call(path, (kind, *sizes), tuple(parents)))
-    return [len(calls) - 1]
 
 
 def _is_functional(inner: object) -> bool:
