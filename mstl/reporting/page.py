@@ -26,6 +26,7 @@ from mstl.reporting.figures import (
 )
 from mstl.reporting.slices import slice_heights
 from mstl.reporting.viewer import probability_viewer
+from mstl.reporting.weights import weights_section
 
 COLUMNS = {  # column of scores.csv: (heading, explanation, digits)
     "dice": ("Dice", "Overlap: twice the common volume over the sum of both; 1 is perfect", 3),
@@ -67,6 +68,7 @@ def write_report(
         "hints": _hints(run, predictions, scores),
         "answer": _answer(table, history, _threshold(run, predictions)),
         "experiment": _experiment_section(run, experiment),
+        "weights": weights_section(run),
         "curves": Markup(to_svg(learning_curves(history))),
         "scores": _scores_section(table, conventions, [case.name for case in shown]),
         "volumes": None if table is None else Markup(to_svg(volume_agreement(table))),

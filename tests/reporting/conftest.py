@@ -64,3 +64,52 @@ def make_run(folder):
     write_text(folder / "history.csv", history.to_csv(index=False))
     write_text(folder / "experiment.yaml", yaml.safe_dump({"loss": "bce_dice", "ratios": [0.6, 0.2, 0.2]}))
     return folder
+
+
+@pytest.fixture
+def bare_run(tmp_path):
+    """A run folder with those two files alone."""
+    return make_run(tmp_path / "run")
+
+
+@pytest.fixture
+def origins() -> dict:
+    """A `transfer.json`: an encoder of three blocks, its first convolution adapted; the decoder is random."""
+    rows = [
+        ("adapted", "conv0/kernel", "old/conv0/kernel", [7, 7, 2, 64], [7, 7, 3, 64], "sum of channels"),
+        ("load", "bn0/gamma", "bn0/gamma", [64], [64], "same name"),
+        ("load", "bn0/beta", "bn0/beta", [64], [64], "same name"),
+        ("no source", "up/kernel", None, [3, 3, 64, 8], None, "no tensor of the file belongs to it"),
+        ("unused", None, "dense/kernel", None, [64, 9], "nothing in the model belongs to it"),
+    ]
+    names = ("status", "target", "source", "target_shape", "source_shape", "reason")
+    options = {"include": ["encoder", "stem"], "exclude": None, "rename": [["^old/", ""]], "adapt": "error",
+               "allow_partial": True}
+    blocks = [("stem", 0, 0, 6), ("encoder1", 328, 6272, 0), ("encoder2", 1_000_000, 0, 0),
+              ("decoder1", 0, 0, 400_000), ("decoder2", 0, 0, 90_000), ("head", 0, 0, 145)]
+    return {
+        "transfers": [{
+            "init": "runs/old-run", "file": "runs/old-run/best.h5", "sha256": "ab" * 32, "options": options,
+            "notes": ["These weights know the channels t1; the cases have flair."],
+            "tensors": [dict(zip(names, row, strict=True)) for row in rows],
+        }],
+        "groups": [dict(zip(("group", "loaded", "adapted", "random"), one, strict=True)) for one in blocks],
+    }
+
+
+@pytest.fixture
+def frozen() -> dict:
+    """A `freeze.json` of the same network: its encoder stayed as it was."""
+    blocks = [("stem", 1, 6, 0), ("encoder1", 2, 0, 6600), ("encoder2", 5, 0, 1_000_000),
+              ("decoder1", 2, 400_000, 0), ("decoder2", 2, 90_000, 0), ("head", 1, 145, 0)]
+    tensors = [("conv0/kernel", 6272), ("bn0/gamma", 64), ("bn0/beta", 64)]
+    return {
+        "policy": ["encoder"], "norm": "freeze", "trainable": 490_151, "frozen": 1_006_600,
+        "groups": [dict(zip(("group", "layers", "trainable", "frozen"), one, strict=True)) for one in blocks],
+        "notes": ["1 frozen layers hold adapted weights."],
+        "tensors": [
+            {"path": path, "parameters": size, "sha256_before": "cd" * 32, "sha256_after": "cd" * 32,
+             "unchanged": True, "thawed_after": None}
+            for path, size in tensors
+        ],
+    }

@@ -106,6 +106,51 @@ def test_a_run_alone_says_which_commands_add_the_rest(tiny, tmp_path):
     assert "data:image/png" not in text
 
 
+def test_weights_are_told_in_sentences_with_tables_to_unfold(bare_run, origins, frozen):
+    write_json(bare_run / "transfer.json", origins)
+    write_json(bare_run / "freeze.json", frozen)
+    text = write_report(bare_run).read_text(encoding="utf-8")
+    section = text[text.index('<section id="weights">'):text.index('<section id="experiment">')]
+    assert '<a href="#weights">' in text
+    assert "The encoder (1.0 of 1.5 million parameters) came from old-run (best.h5)" in section
+    assert "every one unchanged to the bit after training" in section
+    assert section.count("<svg") == 1
+    assert section.count("<details>") == 2
+    assert re.findall(r"<tr.*?><td>(.*?)</td>", section) == ["conv0", "bn0", "up", "–", "conv0", "bn0"]
+    assert "changed while frozen" not in section
+
+
+def test_a_frozen_tensor_that_changed_is_shown_openly(bare_run, frozen):
+    frozen["tensors"][2] |= {"unchanged": False, "sha256_after": "ef" * 32}
+    write_json(bare_run / "freeze.json", frozen)
+    text = write_report(bare_run).read_text(encoding="utf-8")
+    assert re.search(r"changed while frozen</span> bn0/beta<", text)
+    assert "<td>no</td>" in text
+
+
+def test_a_run_that_recorded_nothing_of_its_weights_says_so(tiny, tmp_path):
+    text = write_report(tiny.run, out=tmp_path / "bare.html").read_text(encoding="utf-8")
+    assert "the run has no transfer.json and no freeze.json" in text
+    assert 'href="#weights"' not in text
+
+
+def test_words_of_the_records_are_text_and_never_markup(bare_run, origins, frozen):
+    for name, record in (("transfer.json", origins), ("freeze.json", frozen)):
+        write_json(bare_run / name, _with_markup(record))
+    text = write_report(bare_run).read_text(encoding="utf-8")
+    assert "<i>" not in text
+    assert text.count("&lt;i&gt;") > 20
+
+
+def _with_markup(value):
+    """The record with a tag in every text."""
+    if isinstance(value, dict):
+        return {name: _with_markup(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_with_markup(one) for one in value]
+    return f"<i>{value}" if isinstance(value, str) else value
+
+
 def test_sheets_beyond_the_limit_are_counted(tiny, tmp_path):
     out = tmp_path / "x.html"
     write_report(tiny.run, predictions=tiny.predictions, cohort=tiny.cohort, out=out, sheets=1)
@@ -135,6 +180,8 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
     ("history.csv", "epoch,loss,dice\n", "no epoch"),
     ("experiment.yaml", "a: [", "cannot be read as YAML"),
     ("experiment.yaml", "just words", "no parameters"),
+    ("transfer.json", "{", r"transfer\.json cannot be read as JSON"),
+    ("freeze.json", "[]", r"freeze\.json is not what a training writes"),
 ])
 def test_damaged_files_are_named_in_one_line(tiny, tmp_path, name, content, message):
     shutil.copytree(tiny.run, tmp_path / "run")
