@@ -1,0 +1,168 @@
+"""Twins of random networks: the same graph built again must give the same outputs to the bit."""
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mstl._keras import keras
+from mstl.errors import TransferError
+from mstl.transfer.checkpoint import Checkpoint
+from mstl.transfer.matching import match_tensors
+from mstl.transfer.plan import plan_transfer, transfer_weights
+from tests.twins import FILES, Net, randomise, response, write
+
+layers = keras.layers
+
+nets = st.builds(Net, seed=st.integers(0, 10_000), dims=st.sampled_from([2, 2, 3]), depth=st.integers(0, 2))
+prefixes = st.sampled_from([None, "own"])
+some = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+
+def assert_same_outputs(source, target):
+    assert np.array_equal(response(source), response(target))
+
+
+@some
+@given(net=nets, file=st.sampled_from(FILES), names=prefixes)
+def test_a_twin_gives_equal_outputs(tmp_path, net, file, names):
+    source = randomise(net.build(names=names), seed=1)
+    target = randomise(net.build(names=names), seed=2)
+    transfer_weights(write(source, tmp_path, file), target)
+    assert_same_outputs(source, target)
+
+
+@some
+@given(net=nets, file=st.sampled_from(FILES), making=st.integers(0, 99))
+def test_a_twin_whose_layers_were_made_in_another_order_gives_equal_outputs(tmp_path, net, file, making):
+    source = randomise(net.build(), seed=1)
+    target = randomise(net.build(making=making), seed=2)
+    transfer_weights(write(source, tmp_path, file), target)
+    assert_same_outputs(source, target)
+
+
+@some
+@given(net=nets, file=st.sampled_from(FILES[:2] + FILES[3:]))
+def test_a_renamed_twin_gives_equal_outputs_by_a_rule(tmp_path, net, file):
+    source = randomise(net.build(names="old"), seed=1)
+    target = randomise(net.build(names="new"), seed=2)
+    report = transfer_weights(write(source, tmp_path, file), target, rename=[(r"\bold", "new")])
+    assert report.counts["renamed"] == len(target.weights)
+    assert_same_outputs(source, target)
+
+
+@some
+@given(net=nets, file=st.sampled_from(["save.h5", "keras3.keras"]), making=st.integers(0, 99))
+def test_a_renamed_twin_gives_equal_outputs_by_its_graph(tmp_path, net, file, making):
+    source = randomise(net.build(names="old"), seed=1)
+    target = randomise(net.build(names="new", making=making), seed=2)
+    transfer_weights(write(source, tmp_path, file), target, match="order")
+    assert_same_outputs(source, target)
+
+
+@some
+@given(seed=st.integers(0, 10_000), file=st.sampled_from(FILES[:2] + FILES[3:]), names=prefixes)
+def test_a_wrapped_network_fills_the_plain_one(tmp_path, seed, file, names):
+    source = randomise(Net(seed, depth=1).build(names=names), seed=1)
+    target = randomise(Net(seed).build(names=names), seed=2)
+    transfer_weights(write(source, tmp_path, file), target)
+    inner = next(layer for layer in source.layers if isinstance(layer, keras.Model))
+    assert_same_outputs(inner, target)
+
+
+@some
+@given(seed=st.integers(0, 10_000), file=st.sampled_from(FILES[:2] + FILES[3:]))
+def test_a_plain_network_fills_the_wrapped_one(tmp_path, seed, file):
+    source = randomise(Net(seed).build(names="own"), seed=1)
+    target = randomise(Net(seed, depth=1).build(names="own"), seed=2)
+    transfer_weights(write(source, tmp_path, file), target, exclude=["before0", "after0"])
+    inner = next(layer for layer in target.layers if isinstance(layer, keras.Model))
+    assert_same_outputs(source, inner)
+
+
+def branches(first, second):
+    """Two parallel layers of equal shape, in the order in which they are concatenated."""
+    image = layers.Input((8, 8, 2))
+    both = [layers.Conv2D(2, 3, name=first)(image), layers.Conv2D(2, 3, name=second)(image)]
+    return keras.Model(image, layers.Conv2D(1, 1, name="head")(layers.Concatenate()(both)))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_parallel_branches_with_permuted_automatic_names_go_by_their_place(tmp_path, file):
+    source = randomise(branches("conv2d", "conv2d_1"), seed=1)
+    target = randomise(branches("conv2d_7", "conv2d_3"), seed=2)
+    transfer_weights(write(source, tmp_path, file), target)
+    assert_same_outputs(source, target)
+
+
+def chain(count, *, name="conv2d"):
+    image = maps = layers.Input((16, 16, 2))
+    for number in range(count):
+        maps = layers.Conv2D(2, 3, padding="same", name=f"{name}_{number + 1}")(maps)
+    return keras.Model(image, maps)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_layer_more_of_the_same_shape_leaves_those_beside_it_alone(tmp_path, file):
+    path = write(chain(3), tmp_path, file)
+    with Checkpoint.open(path) as checkpoint:
+        assert match_tensors(checkpoint, chain(4)) == {}
+
+
+def test_a_frozen_part_of_a_nested_model_does_not_change_the_order_where_the_file_tells_it(tmp_path):
+    source = randomise(Net(8, depth=1).build(), seed=1)
+    inner = next(layer for layer in source.layers if isinstance(layer, keras.Model))
+    for layer in inner.layers[: len(inner.layers) // 2]:
+        layer.trainable = False
+    target = randomise(Net(8, depth=1).build(), seed=2)
+    transfer_weights(write(source, tmp_path, "save.h5"), target)
+    assert_same_outputs(source, target)
+
+
+def test_the_reason_says_how_a_tensor_was_found(tmp_path):
+    source = chain(2)
+    for file, reason in (("save.h5", "same place in the graph"), ("save_weights.h5", "same place in order")):
+        with Checkpoint.open(write(source, tmp_path, file)) as checkpoint:
+            assert reason in plan_transfer(checkpoint, chain(2)).rows[0].reason
+
+
+def test_a_mapping_pairs_layers_and_single_tensors(tmp_path):
+    source, target = randomise(chain(2, name="a"), seed=1), randomise(chain(2, name="b"), seed=2)
+    path = write(source, tmp_path, "save_weights.h5")
+    mapping = {"b_1": "a_1", "b_2/kernel": "a_2/kernel", "b_2/bias": "a_2/bias"}
+    transfer_weights(path, target, mapping=mapping)
+    assert_same_outputs(source, target)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mapping": {"absent": "a_1"}}, "which the model does not have"),
+        ({"mapping": {"a_1": "absent"}}, "which the file does not have"),
+        ({"rename": [("(", "x")]}, r"Rename rule '\(' -> 'x' is wrong"),
+        ({"rename": [("a_[12]", "a")]}, "both to"),
+        ({"match": "magic"}, "expected one or both of name, order"),
+        ({"match": ()}, "expected one or both of name, order"),
+    ],
+)
+def test_wrong_rules_are_refused_by_name(tmp_path, options, message):
+    with Checkpoint.open(write(chain(2, name="a"), tmp_path, "save_weights.h5")) as checkpoint:
+        with pytest.raises(TransferError, match=message) as caught:
+            match_tensors(checkpoint, chain(2, name="a"), **options)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_subclassed_model_with_names_of_its_own_is_filled_by_name(tmp_path):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.first = layers.Conv2D(2, 3, padding="same", name="a_1")
+            self.second = layers.Conv2D(2, 3, padding="same", name="a_2")
+
+        def call(self, inputs):
+            return self.second(self.first(inputs))
+
+    source, target = randomise(chain(2, name="a"), seed=1), Own()
+    image = np.ones((1, 16, 16, 2), np.float32)
+    target(image)
+    transfer_weights(write(source, tmp_path, "save.h5"), target)
+    assert np.array_equal(target(image), source(image))
