@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import mstl
-from mstl.cli.terminal import console, errors, escaped, numbers, pairs, print_scores, progress, split
+from mstl.cli.terminal import console, errors, escaped, numbers, pairs, print_scores, progress, shown_warnings, split
 from mstl.cli.transfer import inspect, transfer
 from mstl.cli.weights import app as weights_app
 from mstl.errors import InputError
@@ -32,7 +32,8 @@ RunFolder = Annotated[Path, typer.Argument(help="Folder of a training.", show_de
 def main() -> None:
     """Run the command line; wrong input ends in one line and exit code 1."""
     try:
-        app(prog_name="mstl")
+        with shown_warnings():
+            app(prog_name="mstl")
     except (InputError, OSError) as error:
         message = " ".join(str(error).splitlines())
         errors.print(f"[bold red]Error:[/] {escaped(message)}", soft_wrap=True, highlight=False)

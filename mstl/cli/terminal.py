@@ -1,6 +1,7 @@
 """What every command shares: the consoles, progress bars, tables of scores, and how option texts are read."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,18 @@ from mstl.errors import InputError
 
 console = Console()
 errors = Console(stderr=True)
+
+
+@contextmanager
+def shown_warnings() -> Iterator[None]:
+    """Show warnings as a line of text, without the place in the code that they come from."""
+
+    def show(message, *_) -> None:
+        errors.print(f"[yellow]Note:[/] {escaped(str(message))}", soft_wrap=True, highlight=False)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 @contextmanager

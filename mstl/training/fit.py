@@ -50,7 +50,8 @@ def fit(
     training = Training(**settings)
     _check_sides({"train": train, "validation": validation, "test": test})
     _check_model(model, train, training)
-    loss, sampler = get_loss(training.loss), _training_sampler(train, training)  # these may refuse: before the folder
+    loss = get_loss(training.loss)  # this and the next may refuse: before the folder
+    sampler, held_out = _slices(train, validation, training, multiple=side_multiple(model))
     report, thawing = freeze_for(model, training)
     experiment = _experiment(model, training, {"train": train, "validation": validation, "test": test})
     facts = environment([*train, *(validation or ())], seed=training.seed)
@@ -73,7 +74,7 @@ def fit(
         history = load_state(out / STATE, model)
     proof.begin()
     if not has_ended(training, monitored(history)):
-        _train(model, sampler, validation, training, out, history, [*callbacks, proof])
+        _train(model, sampler, held_out, training, out, history, [*callbacks, proof])
     proof.end()
     return Run(out, model=model)
 
@@ -84,7 +85,7 @@ def _train(model, sampler, validation, training, out, history, callbacks) -> Non
     try:
         model.fit(
             batches,
-            validation_data=None if validation is None else _validation_batches(validation, training),
+            validation_data=validation,
             epochs=training.epochs,
             initial_epoch=len(history),
             shuffle=False,
@@ -101,7 +102,17 @@ def _set_batch_norm_momentum(model: keras.Model, momentum: float) -> None:
             layer.momentum = momentum
 
 
-def _training_sampler(cases: PreparedCohort, training: Training) -> SliceSampler:
+def _slices(
+    train: PreparedCohort, validation: PreparedCohort | None, training: Training, *, multiple: int
+) -> tuple[SliceSampler, SliceSequence | None]:
+    """What draws training slices, and the validation batches; sides are multiples of `multiple`."""
+    if training.crop is not None:
+        check_sides((training.crop, training.crop), multiple=multiple)
+    held_out = None if validation is None else _validation_batches(validation, training, multiple)
+    return _training_sampler(train, training, multiple), held_out
+
+
+def _training_sampler(cases: PreparedCohort, training: Training, multiple: int) -> SliceSampler:
     return SliceSampler(
         cases,
         batch_size=training.batch_size,
@@ -110,11 +121,12 @@ def _training_sampler(cases: PreparedCohort, training: Training) -> SliceSampler
         augment=training.augment,
         crop=None if training.crop is None else (training.crop, training.crop),
         context=training.context,
+        multiple_of=multiple,
         steps_per_epoch=training.steps_per_epoch,
     )
 
 
-def _validation_batches(cases: PreparedCohort, training: Training) -> SliceSequence:
+def _validation_batches(cases: PreparedCohort, training: Training, multiple: int) -> SliceSequence:
     """Every slice in order, or the same random draw of `validation_steps` batches in every epoch."""
     sampler = SliceSampler(
         cases,
@@ -123,6 +135,7 @@ def _validation_batches(cases: PreparedCohort, training: Training) -> SliceSeque
         shuffle=training.validation_steps is not None,
         seed=training.seed,
         context=training.context,
+        multiple_of=multiple,
         steps_per_epoch=training.validation_steps,
     )
     return SliceSequence(sampler, advance=False)
@@ -139,9 +152,6 @@ def _check_model(model: keras.Model, train: PreparedCohort, training: Training) 
         )
     if classes != 1:
         raise InputError(f"The model gives {classes} channels; masks of 0 and 1 need one. Build it with num_classes=1.")
-    multiple = side_multiple(model)
-    for sides in {(training.crop,) * 2} if training.crop else {case.shape[1:] for case in train}:
-        check_sides(sides, multiple=multiple)
 
 
 def _check_sides(sides: dict[str, PreparedCohort | None]) -> None:

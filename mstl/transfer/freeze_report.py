@@ -106,7 +106,7 @@ def _notes(model: keras.Model, frozen: dict[str, ModelTensor]) -> list[str]:
     adapted = sorted(layers & adapted_layers(model))
     if adapted:
         notes.append(
-            f"{len(adapted)} frozen layers hold adapted weights (such as {adapted[0]}): what was changed to fit this "
-            "model stays as it is. Let them train, or keep the shape."
+            f"Frozen layers hold adapted weights ({', '.join(adapted[:3])}): what was changed to fit this model "
+            "stays as it is. Let them train, or keep the shape."
         )
     return notes

@@ -104,6 +104,14 @@ def test_a_resumed_run_needs_the_first_weights_no_more(prepared, tmp_path):
     assert read_json(run.folder / TRANSFER) == account
 
 
+def test_whole_slices_are_padded_to_what_the_model_needs(prepared, tmp_path):
+    segmenter = {"model": "pix2pix-segmenter", "model_options": {"width": 2}}
+    run = train_experiment(experiment_of(prepared, **segmenter), out=tmp_path / "run")
+    assert len(run.history) == 1
+    with pytest.raises(InputError, match=r"Images of \(32, 32\) do not fit the model"):
+        train_experiment(experiment_of(prepared, crop=32, **segmenter), out=tmp_path / "cropped")
+
+
 class StopAfterOneEpoch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         raise KeyboardInterrupt
