@@ -94,7 +94,7 @@ def _check_storage(dataset: h5py.h5d.DatasetID, path: str, *, name: str, size: i
     kind = dataset.dtype
     if kind.hasobject:
         return  # text of variable length, never read as a tensor
-    declared = math.prod(dataset.shape or ()) * kind.itemsize
+    declared = 0 if dataset.shape is None else math.prod(dataset.shape) * kind.itemsize
     stored = size if codes else dataset.get_storage_size()
     if declared > stored:
         raise TransferError(f"{name} declares {declared} bytes for '{path}' and stores {stored}. Copy it again.")
