@@ -33,6 +33,7 @@ def weights_section(run: Path) -> dict | None:
     return {
         "sentences": sentences,
         "changed": [tensor.path for tensor in frozen.tensors if tensor.unchanged is False],
+        "thawed": any(tensor.thawed_after is not None for tensor in frozen.tensors),
         "notes": list(dict.fromkeys(notes)),
         "figure": Markup(to_svg(weights_figure(groups))) if groups else None,
         "transfers": origins.transfers,

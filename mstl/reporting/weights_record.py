@@ -11,6 +11,7 @@ from mstl.files import read_json
 from mstl.transfer.table import StatusTable
 
 TRANSFER, FREEZE = "transfer.json", "freeze.json"
+LARGEST_COUNT = 2**53  # beyond it a float misses integers
 Read = TypeVar("Read")
 
 
@@ -113,10 +114,10 @@ def _transfer(record: dict) -> Transfer:
     if "rename" in options:
         options["rename"] = dict(options["rename"])
     return Transfer(
-        init=str(record["init"]),
+        init=_text(record["init"]),
         file=_text(record.get("file")),
         sha256=_text(record.get("sha256")),
-        options="; ".join(f"{name} {_words(value)}" for name, value in options.items()),
+        options=_text("; ".join(f"{name} {_words(value)}" for name, value in options.items())),
         rows=tuple(_row(row) for row in record.get("tensors", [])),
         notes=_lines(record.get("notes", [])),
     )
@@ -130,7 +131,7 @@ def _row(row: dict) -> TransferRow:
 
 def _frozen(record: dict) -> Frozen:
     return Frozen(
-        norm=str(record["norm"]),
+        norm=_text(record["norm"]),
         groups=_blocks(record["groups"], ("frozen", "trainable")),
         notes=_lines(record["notes"]),
         tensors=tuple(_tensor(row) for row in record["tensors"]),
@@ -140,9 +141,9 @@ def _frozen(record: dict) -> Frozen:
 def _tensor(row: dict) -> FrozenTensor:
     thawed, unchanged = row["thawed_after"], row["unchanged"]
     return FrozenTensor(
-        path=str(row["path"]),
-        parameters=int(row["parameters"]),
-        sha256_before=str(row["sha256_before"]),
+        path=_text(row["path"]),
+        parameters=_count(row["parameters"]),
+        sha256_before=_text(row["sha256_before"]),
         sha256_after=_text(row["sha256_after"]),
         unchanged=None if unchanged is None else bool(unchanged),
         thawed_after=None if thawed is None else int(thawed),
@@ -150,15 +151,23 @@ def _tensor(row: dict) -> FrozenTensor:
 
 
 def _blocks(records: Iterable[dict], names: Iterable[str]) -> tuple[dict, ...]:
-    return tuple({"group": str(one["group"]), **{name: int(one[name]) for name in names}} for one in records)
+    return tuple({"group": _text(one["group"]), **{name: _count(one[name]) for name in names}} for one in records)
 
 
 def _lines(texts: Iterable) -> tuple[str, ...]:
-    return tuple(map(str, texts))
+    return tuple(map(_text, texts))
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    text.encode()  # a lone surrogate fails here, not when the page is written
+    return text
+
+
+def _count(value: int) -> int:
+    if not 0 <= value <= LARGEST_COUNT:
+        raise ValueError(f"{value:.6g} is no number of parameters")
+    return int(value)
 
 
 def _words(value: object) -> str:

@@ -128,6 +128,16 @@ def test_a_frozen_tensor_that_changed_is_shown_openly(bare_run, frozen):
     assert "<td>no</td>" in text
 
 
+def test_locks_of_a_gradual_training_are_those_it_began_with(bare_run, frozen):
+    write_json(bare_run / "freeze.json", frozen)
+    assert "frozen whole." in write_report(bare_run).read_text(encoding="utf-8")
+    frozen["tensors"][0]["thawed_after"] = 3
+    write_json(bare_run / "freeze.json", frozen)
+    text = write_report(bare_run).read_text(encoding="utf-8")
+    assert "frozen whole when training began." in text
+    assert "<td>yes, until epoch 3</td>" in text
+
+
 def test_a_run_that_recorded_nothing_of_its_weights_says_so(tiny, tmp_path):
     text = write_report(tiny.run, out=tmp_path / "bare.html").read_text(encoding="utf-8")
     assert "the run has no transfer.json and no freeze.json" in text

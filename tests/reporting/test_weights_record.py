@@ -86,3 +86,18 @@ def test_a_lack_in_the_proof_is_named(tmp_path, frozen, path):
     write_text(tmp_path / "freeze.json", _without(frozen, *path))
     with pytest.raises(InputError, match=rf"freeze\.json is not what a training writes .*{path[-1]}"):
         read_frozen(tmp_path)
+
+
+@pytest.mark.parametrize("value", [-1, 10**30, 10**400, float("nan"), float("inf"), None, "many", []])
+def test_what_is_no_number_of_parameters_is_refused(tmp_path, origins, value):
+    origins["groups"][0]["loaded"] = value
+    write_json(tmp_path / "transfer.json", origins)
+    with pytest.raises(InputError, match=r"transfer\.json is not what a training writes"):
+        read_origins(tmp_path)
+
+
+def test_text_that_no_page_can_hold_is_refused(tmp_path, frozen):
+    frozen["notes"] = ["\ud83d"]
+    write_json(tmp_path / "freeze.json", frozen)
+    with pytest.raises(InputError, match=r"freeze\.json is not what a training writes"):
+        read_frozen(tmp_path)
