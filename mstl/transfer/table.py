@@ -39,9 +39,7 @@ class StatusTable:
         return {"counts": self.counts, "notes": list(self.notes), "tensors": self._values()}
 
     def _values(self) -> list[dict]:
-        return [
-            {one.name: getattr(row, one.name) for one in fields(row) if one.repr} for row in self.rows
-        ]
+        return [{one.name: getattr(row, one.name) for one in fields(row) if one.repr} for row in self.rows]
 
     def by_layer(self) -> list[tuple[str, str, str, str, str]]:
         """A row a layer and status: status, layer of the model, layer of the file, its tensors, the reason.
@@ -50,7 +48,7 @@ class StatusTable:
         """
         lines = []
         for (status, target, source, reason), rows in itertools.groupby(self.rows, key=_layer_and_status):
-            tensors = ", ".join(f"{_last(row)} {shape_text(row.target_shape or row.source_shape)}" for row in rows)
+            tensors = ", ".join(f"{_last(row)} {shape_text(_shape(row))}" for row in rows)
             lines.append((status, target, source, tensors, reason))
         groups = itertools.groupby(lines, key=_unused_reason)
         return [line for reason, group in groups for line in _merged(reason, group)]
@@ -75,6 +73,10 @@ def shape_text(shape: tuple[int, ...]) -> str:
 def _layer_and_status(row) -> tuple[str, str, str, str]:
     layers = [(path or "").rpartition("/")[0] for path in (row.target, row.source)]
     return row.status, *layers, row.reason
+
+
+def _shape(row) -> tuple[int, ...]:
+    return row.source_shape if row.target_shape is None else row.target_shape
 
 
 def _last(row) -> str:
