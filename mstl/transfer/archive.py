@@ -13,7 +13,8 @@ from mstl.transfer.hdf5 import one_line_errors
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 _TABLE = bytes.fromhex("57fb808b247547db")  # end of an index of a TensorFlow checkpoint
-_HEAVIEST = 2  # an archive's weights may be this many times as large as the archive
+_HEAVIEST = 2  # an archive's weights may be this many times as large as the archive,
+_SMALL = 1 << 20  # and so many bytes more, as JSON and the structure of HDF5 pack well
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,10 @@ def _from_archive(path: Path, size: int) -> WeightsSource:
         if member is None:
             kind = "a PyTorch file" if any(name.endswith("data.pkl") for name in names) else "a zip archive"
             raise TransferError(f"{path.name} is {kind} without Keras weights. {_WANTED}")
-        data = _member(archive, member, limit=_HEAVIEST * size, name=path.name)
+        data = _member(archive, member, limit=_HEAVIEST * size + _SMALL, name=path.name)
         config = None
         if "config.json" in names:
-            config = json.loads(_member(archive, "config.json", limit=_HEAVIEST * size, name=path.name))
+            config = json.loads(_member(archive, "config.json", limit=_HEAVIEST * size + _SMALL, name=path.name))
     if not data.startswith(HDF5):
         raise TransferError(f"{path.name} holds no HDF5 as {member}. {_WANTED}")
     return WeightsSource(io.BytesIO(data), len(data), io.BytesIO(data), config if isinstance(config, dict) else None)

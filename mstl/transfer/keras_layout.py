@@ -122,6 +122,8 @@ def _keras2(attributes: _Attributes, datasets: Mapping[str, h5py.Dataset], *, na
     entries = []
     for layer in layers:
         group = f"{root}/{layer}" if root else layer
+        if group not in attributes.file:
+            raise TransferError(f"{name} lists layer '{layer}' and does not hold it. Copy or download it again.")
         for weight in dict.fromkeys(attributes.names(group, "weight_names") or ()):
             place = f"{group}/{weight}"
             if place not in datasets:

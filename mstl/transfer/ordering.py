@@ -65,5 +65,8 @@ def _equal(source: LayerShapes, target: LayerShapes) -> bool:
 
 
 def is_alike(source: LayerShapes, target: LayerShapes) -> bool:
-    """Same kind of layer: as many tensors of the same ranks."""
-    return [len(shape) for shape in source.shapes] == [len(shape) for shape in target.shapes]
+    """Same kind of layer: as many tensors of the same ranks, 2D kernels being alike to 3D ones."""
+    if len(source.shapes) != len(target.shapes):
+        return False
+    ranks = [(len(one), len(other)) for one, other in zip(source.shapes, target.shapes, strict=True)]
+    return all(one == other or (one, other) == (4, 5) for one, other in ranks)

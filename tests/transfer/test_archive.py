@@ -68,7 +68,7 @@ def test_a_pytorch_archive_is_named_and_nothing_in_it_is_run(tmp_path):
 def test_parts_of_a_tensorflow_checkpoint_are_named(tmp_path):
     saved = tf.train.Checkpoint(value=tf.Variable(1.0)).save(str(tmp_path / "model"))
     for part, kind in (("index", "the index of a TensorFlow checkpoint"), ("data-00000-of-00001", "not HDF5")):
-        assert kind in refused((tmp_path / f"{saved.rsplit('/', 1)[1]}.{part}"))
+        assert kind in refused(tmp_path / f"{saved.rsplit('/', 1)[1]}.{part}")
     assert "the list of TensorFlow checkpoints" in refused(tmp_path / "checkpoint")
 
 
@@ -120,7 +120,7 @@ def test_a_packed_size_that_lies_is_refused(tmp_path):
     packed(content, {"model.weights.h5": bytes(5_000_000)}, compression=zipfile.ZIP_DEFLATED)
     path = tmp_path / "a.keras"
     path.write_bytes(content.getvalue().replace((5_000_000).to_bytes(4, "little"), (100).to_bytes(4, "little")))
-    refused(path)
+    assert "holds no HDF5" in refused(path) or "damaged" in refused(path)
 
 
 def test_members_elsewhere_are_neither_read_nor_unpacked(tmp_path, network):
@@ -136,11 +136,14 @@ def test_a_configuration_that_is_none_never_ends_in_a_traceback(tmp_path, networ
     inner = zipfile.ZipFile(write(network, tmp_path, "keras3.keras")).read("model.weights.h5")
     path = packed(tmp_path / "a.keras", {"model.weights.h5": inner, "config.json": config},
                   compression=zipfile.ZIP_DEFLATED)  # fmt: skip
+    message = "damaged"
     try:
         with Checkpoint.open(path) as checkpoint:
             assert len(checkpoint) == len(network.weights)
     except TransferError as error:
-        assert len(str(error).splitlines()) == 1
+        message = str(error)
+    assert "damaged" in message
+    assert len(message.splitlines()) == 1
 
 
 def test_the_configuration_lies_beside_the_weights(tmp_path, network):

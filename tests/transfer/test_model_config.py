@@ -1,0 +1,61 @@
+import json
+
+import pytest
+
+from mstl._keras import keras
+from mstl.models.batch_norm import BatchStatisticsNormalization
+from mstl.transfer.model_config import classes_in, positional_names, sentences_on
+from tests.networks import nested, sequential
+
+layers = keras.layers
+
+
+def config(model):
+    return json.loads(model.to_json())
+
+
+def test_classes_are_listed_by_path_with_nested_models_entered():
+    classes = classes_in(config(nested()))
+    assert classes["mix"] == "Conv2D"
+    assert classes["inner/e1_bn"] == "BatchNormalization"
+    assert "inner" not in classes
+
+
+def test_layers_of_a_sequential_model_are_found_in_old_and_new_form():
+    new = config(sequential())
+    old = {"class_name": "Sequential", "config": new["config"]["layers"]}
+    assert classes_in(new) == classes_in(old)
+
+
+def test_places_in_weights_of_keras_3_count_by_class():
+    names = positional_names(config(nested()))
+    assert names["layers/conv2d"] == "mix"
+    assert names["layers/functional/layers/conv2d"] == "inner/e1_conv"
+    assert names["layers/functional/layers/batch_normalization_1"] == "inner/e2_bn"
+
+
+def test_batch_norm_called_in_training_mode_is_said():
+    image = layers.Input((8, 8, 1))
+    called = keras.Model(image, layers.BatchNormalization(name="bn")(image, training=True))
+    plain = keras.Model(image, layers.BatchNormalization(name="bn")(image))
+    assert "1 batch norm layers (bn, ...) are called with training=True" in next(sentences_on(config(called)))
+    assert not list(sentences_on(config(plain)))
+    assert not list(sentences_on(config(keras.Model(image, BatchStatisticsNormalization()(image)))))
+
+
+def test_channels_first_is_said():
+    image = layers.Input((1, 8, 8))
+    model = keras.Model(image, layers.Conv2D(1, 3, data_format="channels_first", name="first")(image))
+    assert "1 layers (first, ...) are channels-first" in next(sentences_on(config(model)))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [None, {}, {"config": 3}, {"config": {"layers": "none"}}, {"config": {"layers": [None, 3, {}, {"class_name": 1}]}},
+     {"config": {"layers": [{"class_name": "Conv2D", "config": {"name": "two\nlines"}}]}},
+     {"config": {"layers": [{"class_name": "Conv2D", "config": [], "inbound_nodes": 4}]}}],
+)  # fmt: skip
+def test_what_is_no_configuration_tells_nothing(odd):
+    assert not [path for path in classes_in(odd) if path]
+    assert not list(sentences_on(odd))
+    positional_names(odd)
