@@ -109,10 +109,8 @@ def read_dataset(dataset: h5py.Dataset, scratch: np.ndarray | None = None, *, na
         if dataset.chunks and dataset.compression:
             _check_chunks(dataset, name)
         shape, kind = dataset.id.shape, dataset.id.dtype
-        if scratch is None:
-            array = np.empty(shape, kind)
-        else:
-            array = scratch[: math.prod(shape) * kind.itemsize].view(kind).reshape(shape)
+        count = math.prod(shape) * kind.itemsize
+        array = (np.empty(count, np.uint8) if scratch is None else scratch[:count]).view(kind).reshape(shape)
         dataset.id.read(h5py.h5s.ALL, h5py.h5s.ALL, array)
         return array
 

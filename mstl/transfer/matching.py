@@ -46,8 +46,11 @@ def match_tensors(
     rename: Iterable[tuple[str, str]] = (),
     match: Iterable[str] = WAYS,
     mapping: Mapping[str, str] | None = None,
+    weights: Mapping[str, ModelTensor] | None = None,
 ) -> dict[str, Match]:
     """Pair weights of `model` (keys, paths as of `tensors_of`) with tensors of `checkpoint`, each used once.
+
+    `weights` are those of the model where they are known already.
 
     First the explicit `mapping` (model's path -> file's path, of tensors or layers), then `rename` (pairs of
     regex and replacement, applied to the file's paths), then the ways of `match`. By "name": equal paths, then
@@ -58,7 +61,7 @@ def match_tensors(
     ways = [match] if isinstance(match, str) else list(match)
     if not ways or set(ways) - set(WAYS):
         raise TransferError(f"match is {ways}; expected one or both of {', '.join(WAYS)}.")
-    todo = _Open(dict(checkpoint.tensors), tensors_of(model))
+    todo = _Open(dict(checkpoint.tensors), dict(weights or tensors_of(model)))
     _by_mapping(todo, mapping or {})
     renamed = _by_rename(todo, list(rename))
     if "name" in ways:

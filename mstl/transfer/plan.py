@@ -69,10 +69,14 @@ class TransferReport(StatusTable):
 
 @dataclass(frozen=True, repr=False)
 class TransferPlan(StatusTable):
-    """What a transfer would do; nothing changes before `apply`. `scopes`: what was to be included, as layer paths."""
+    """What a transfer would do; nothing changes before `apply`. `scopes`: what was to be included, as layer paths.
+
+    `weights` are those of the model by path.
+    """
 
     checkpoint: Checkpoint
     model: keras.Model
+    weights: Mapping[str, ModelTensor]
     rows: tuple[PlanRow, ...]
     scopes: Mapping[str, frozenset[str]]
     options: Mapping[str, object]
@@ -91,9 +95,8 @@ class TransferPlan(StatusTable):
         the largest is held.
         """
         self.check(allow_partial=allow_partial)
-        weights = tensors_of(self.model)
-        self._check_numbers(weights, allow_nonfinite=allow_nonfinite)
-        put = iter(_carried_out([row for row in self.rows if row.status in LOADED], weights, self.checkpoint))
+        self._check_numbers(allow_nonfinite=allow_nonfinite)
+        put = iter(_carried_out([row for row in self.rows if row.status in LOADED], self.weights, self.checkpoint))
         rows = tuple(next(put) if row.status in LOADED else ReportRow(*_facts(row)) for row in self.rows)
         report = TransferReport(self.checkpoint.path, rows, self.notes)
         options = {**self.options, "allow_partial": allow_partial}
@@ -102,8 +105,7 @@ class TransferPlan(StatusTable):
 
     def check(self, *, allow_partial: bool = False) -> None:
         """Raise `TransferError` where `apply` would, short of reading the numbers."""
-        weights = tensors_of(self.model)
-        loaded = {weights[row.target].layer for row in self.rows if row.status in LOADED}
+        loaded = {self.weights[row.target].layer for row in self.rows if row.status in LOADED}
         for scope, layers in self.scopes.items():
             if not layers & loaded:
                 raise TransferError(self._nothing_for(scope, layers))
@@ -125,12 +127,12 @@ class TransferPlan(StatusTable):
             f"those wanted like '{ours}'. Look at 'mstl inspect', then give rename, mapping, or match 'order' alone."
         )
 
-    def _check_numbers(self, weights: Mapping[str, ModelTensor], *, allow_nonfinite: bool) -> None:
+    def _check_numbers(self, *, allow_nonfinite: bool) -> None:
         """Read everything once, so that nothing damaged turns up when half is put in."""
         rows = [row for row in self.rows if row.status in LOADED]
         scratch = np.empty(max((self.checkpoint.tensors[row.source].nbytes for row in rows), default=0), np.uint8)
         for row in rows:
-            array = _array_for(row, weights[row.target].value, self.checkpoint, scratch)
+            array = _array_for(row, self.weights[row.target].value, self.checkpoint, scratch)
             if not (allow_nonfinite or np.isfinite(norm_of(array))):
                 raise TransferError(
                     f"'{row.source}' of {self.checkpoint.path.name} holds NaN or infinite numbers for {array.dtype}: "
@@ -176,11 +178,12 @@ def plan_transfer(
     `InputError` for a scope that means no layer.
     """
     rules, rename, match = check_adapt(adapt), list(rename), [match] if isinstance(match, str) else list(match)
-    scopes = _scopes(model, include, exclude)
+    weights = tensors_of(model)
+    scopes = _scopes(model, weights, include, exclude)
     layers = frozenset().union(*scopes.values())
-    matches = match_tensors(checkpoint, model, rename=rename, match=match, mapping=mapping)
+    matches = match_tensors(checkpoint, model, weights=weights, rename=rename, match=match, mapping=mapping)
     entry = entry_layers(model) if rules != ("error",) else set()
-    wanted = [tensor for tensor in tensors_of(model).values() if tensor.layer in layers]
+    wanted = [tensor for tensor in weights.values() if tensor.layer in layers]
     rows = [_row(tensor, matches.get(tensor.path), checkpoint, rules, entry) for tensor in wanted]
     used = {row.source for row in rows if row.status in LOADED}
     others = {match.source: "out of scope" for match in matches.values()}
@@ -189,14 +192,16 @@ def plan_transfer(
     unused = [_unused(tensor, others.get(tensor.path, "nothing in the model belongs to it")) for tensor in left]
     options = {"include": include, "exclude": exclude, "rename": rename, "match": match, "adapt": adapt}
     options["mapping"] = None if mapping is None else dict(mapping)
-    return TransferPlan(checkpoint, model, (*rows, *unused), scopes, options, checkpoint.notes)
+    return TransferPlan(checkpoint, model, weights, (*rows, *unused), scopes, options, checkpoint.notes)
 
 
-def _scopes(model: keras.Model, include: Scope | None, exclude: Scope | None) -> dict[str, frozenset[str]]:
+def _scopes(
+    model: keras.Model, weights: Mapping[str, ModelTensor], include: Scope | None, exclude: Scope | None
+) -> dict[str, frozenset[str]]:
     """Layers of every scope that is to be included, without those excluded."""
     left_out = scope_layers(model, exclude) if exclude else set()
     if not include:
-        return {WHOLE: frozenset({tensor.layer for tensor in tensors_of(model).values()} - left_out)}
+        return {WHOLE: frozenset({tensor.layer for tensor in weights.values()} - left_out)}
     names = [include] if isinstance(include, str) else list(include)
     return {f"scope '{name}'": frozenset(scope_layers(model, name) - left_out) for name in names}
 

@@ -89,6 +89,20 @@ def test_later_changes_of_the_model_leave_nothing_behind_in_the_report(file):
     assert weights(again) == weights(source)
 
 
+def test_training_after_a_transfer_changes_that_model_alone(file):
+    path, source = file()
+    first, second = small(seed=3), small(seed=4)
+    with Checkpoint.open(path) as checkpoint:
+        for model in (first, second):
+            plan_transfer(checkpoint, model).apply()
+    first.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    first.fit(np.ones((2, 8, 8, 2), np.float32), np.zeros((2, 8, 8, 1), np.float32), epochs=2, verbose=0)
+    assert weights(first) != weights(source)
+    assert weights(second) == weights(source)
+    second.set_weights(first.get_weights())
+    assert weights(second) == weights(first)
+
+
 @pytest.mark.parametrize("scope", ["encoder", ["encoder1", "encoder2"], "^encoder", ["encoder1", "bottleneck_.*"]])
 def test_scopes_limit_what_changes(file, scope):
     path, source = file()
