@@ -6,6 +6,7 @@ from mstl.errors import InputError
 from mstl.models import build_model, recipe_of
 from mstl.models.groups import groups_of
 from mstl.models.unet_small import unet_small
+from mstl.transfer.initial import initialise
 
 PARAMETERS = 1_095_589
 
@@ -22,6 +23,16 @@ def test_parameter_count_is_the_stated_one(model):
 def test_its_weights_fit_into_five_megabytes(model, tmp_path):
     model.save_weights(tmp_path / "small.h5")
     assert (tmp_path / "small.h5").stat().st_size < 5e6
+
+
+def test_the_shipped_weights_fill_every_layer_and_find_a_bright_spot():
+    model = unet_small(channels=3)
+    report = initialise(model, "unet-small-phantoms", modalities=("flair", "t1", "t2"))
+    assert {row.status for row in report.rows} == {"load"}
+    image = 0.3 * np.random.default_rng(0).standard_normal((1, 64, 64, 3)).astype(np.float32)
+    image[0, 30:35, 30:35, 0] += 3
+    probability = model.predict(image, verbose=0)[0, ..., 0]
+    assert probability[31:34, 31:34].mean() > 5 * probability.mean()
 
 
 def test_any_side_that_16_divides_gives_probabilities_of_its_shape(model):
