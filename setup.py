@@ -20,6 +20,7 @@ REQUIRES = [
     "numpy>=1.26",
     "pandas>=2.1",
     "h5py>=3.10",
+    "ml_dtypes>=0.3",  # bfloat16 for numpy, without starting TensorFlow
     "joblib>=1.4",
     "matplotlib>=3.8",
     "Jinja2>=3.1",

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 import h5py
+import ml_dtypes
 import numpy as np
 import pandas as pd
 
-from mstl._keras import tf
 from mstl.errors import TransferError
 from mstl.transfer.archive import WeightsSource, weights_source
 from mstl.transfer.digest import norm_of, sha256_of
@@ -49,7 +49,7 @@ class Tensor:
     def dtype(self) -> np.dtype:
         """Type as stored."""
         stored = self.dataset.dtype
-        return np.dtype(tf.bfloat16.as_numpy_dtype) if stored == BFLOAT16 else stored
+        return np.dtype(ml_dtypes.bfloat16) if stored == BFLOAT16 else stored
 
     def to_dict(self, *, values: bool = False) -> dict:
         """A row of plain values; `values` adds norm and sha256, for which the array is read."""
