@@ -127,7 +127,7 @@ def test_members_elsewhere_are_neither_read_nor_unpacked(tmp_path, network):
     inner = zipfile.ZipFile(write(network, tmp_path, "keras3.keras")).read("model.weights.h5")
     outside = tmp_path / "inside" / "a.keras"
     outside.parent.mkdir()
-    refused(packed(outside, {"../model.weights.h5": inner, "/tmp/model.weights.h5": inner}))
+    refused(packed(outside, {"../model.weights.h5": inner, "/outside/model.weights.h5": inner}))
     assert [path.name for path in outside.parent.iterdir()] == ["a.keras"]
 
 
