@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mstl.errors import TransferError
-from mstl.transfer.hdf5 import one_line_errors
+from mstl.transfer.hdf5 import LONGEST, one_line_errors
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 _TABLE = bytes.fromhex("57fb808b247547db")  # end of an index of a TensorFlow checkpoint
@@ -19,12 +19,16 @@ _SMALL = 1 << 20  # and so many bytes more, as JSON and the structure of HDF5 pa
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """HDF5 as h5py opens it: a path, or the bytes of an archive's member; `config` is the archive's JSON, if any."""
+    """HDF5 as h5py opens it: a path, or the bytes of an archive's member.
+
+    `config` is the model's JSON and `keras_version` the version that an archive tells, None where there are none.
+    """
 
     file: Path | io.BytesIO
     size: int
     raw: BinaryIO
     config: dict | None = None
+    keras_version: str | None = None
 
     def stream(self) -> BinaryIO:
         """The same bytes for plain reading."""
@@ -41,6 +45,8 @@ def weights_source(path: Path) -> WeightsSource:
         if path.is_dir():
             raise TransferError(f"{path} is a folder{_of_tensorflow(path)}. {_WANTED}")
         size = path.stat().st_size
+        if not path.is_file():
+            raise TransferError(f"{path} is {_special(path)}, no file. {_WANTED}")
         with path.open("rb") as stream:
             head = stream.read(512)
             stream.seek(max(0, size - 8))
@@ -67,12 +73,19 @@ def _from_archive(path: Path, size: int) -> WeightsSource:
             kind = "a PyTorch file" if any(name.endswith("data.pkl") for name in names) else "a zip archive"
             raise TransferError(f"{path.name} is {kind} without Keras weights. {_WANTED}")
         data = _member(archive, member, limit=_HEAVIEST * size + _SMALL, name=path.name)
-        config = None
-        if "config.json" in names:
-            config = json.loads(_member(archive, "config.json", limit=_HEAVIEST * size + _SMALL, name=path.name))
+        config = _mapping(archive, "config.json", limit=_HEAVIEST * size + _SMALL, name=path.name)
+        about = _mapping(archive, "metadata.json", limit=_SMALL, name=path.name) or {}
     if not data.startswith(HDF5):
         raise TransferError(f"{path.name} holds no HDF5 as {member}. {_WANTED}")
-    return WeightsSource(io.BytesIO(data), len(data), io.BytesIO(data), config if isinstance(config, dict) else None)
+    version = about.get("keras_version")
+    known = isinstance(version, str) and version.isprintable() and len(version) <= LONGEST
+    return WeightsSource(io.BytesIO(data), len(data), io.BytesIO(data), config, version if known else None)
+
+
+def _mapping(archive: zipfile.ZipFile, member: str, *, limit: int, name: str) -> dict | None:
+    """The JSON mapping of a member; None where there is none."""
+    value = json.loads(_member(archive, member, limit=limit, name=name)) if member in archive.namelist() else None
+    return value if isinstance(value, dict) else None
 
 
 def _member(archive: zipfile.ZipFile, member: str, *, limit: int, name: str) -> bytes:
@@ -82,6 +95,13 @@ def _member(archive: zipfile.ZipFile, member: str, *, limit: int, name: str) -> 
         raise TransferError(f"{name} declares {declared} bytes for {member}, over {limit}. Download it again.")
     with archive.open(member) as stream:
         return stream.read(declared)
+
+
+def _special(path: Path) -> str:
+    """What else than a file or a folder stands at `path`."""
+    if path.is_fifo():
+        return "a named pipe"
+    return "a socket" if path.is_socket() else "a device"
 
 
 def _of_tensorflow(folder: Path) -> str:

@@ -27,18 +27,22 @@ class TextReader:
         self._heaps: dict[int, dict[int, tuple[int, int]]] = {}
         self._left = size // 16  # texts that the file has room for
 
-    def read(self, header: int, key: str) -> list[str]:
+    def read(self, header: int, key: str, *, longest: int) -> list[str]:
         """The strings of the attribute `key` of the object whose header stands at byte `header`, flattened.
 
-        Raises `TransferError` where the attribute cannot be found or anything about it does not add up.
+        Raises `TransferError` where the attribute cannot be found, one of its strings has more than `longest` bytes,
+        or anything about it does not add up.
         """
         for message in self._attribute_messages(header):
             name, count, data = _parse_attribute(message)
             if name == key.encode():
                 if len(data) < count * _REFERENCE.size:
                     raise self._damaged(f"attribute '{key}' is cut off")
-                if sum(_REFERENCE.unpack_from(data, index * _REFERENCE.size)[0] for index in range(count)) > self._size:
+                lengths = [_REFERENCE.unpack_from(data, index * _REFERENCE.size)[0] for index in range(count)]
+                if sum(lengths) > self._size:
                     raise self._damaged(f"attribute '{key}' is longer than the file")
+                if max(lengths, default=0) > longest:
+                    raise TransferError(f"{self._name} has a '{key}' of over {longest} bytes. Do not use it.")
                 return [self._string(data, index) for index in range(count)]
         raise self._damaged(f"attribute '{key}' is not in its object's header")
 

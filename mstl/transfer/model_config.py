@@ -4,24 +4,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from mstl.errors import TransferError
+from mstl.transfer.hdf5 import DEEPEST, LONGEST
 from mstl.transfer.naming import snake_case
 
+_MOST = 1 << 22  # characters of all layers' paths; a network of 1,000 layers has about 50,000
 _NORMS = ("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization")
 
 
 def classes_in(config: dict | None) -> dict[str, str]:
-    """Class of every layer by its path, nested models entered and not listed themselves, in the file's order."""
-    return {path: layer["class_name"] for path, layer in _leaves(config, "")}
+    """Class of every layer by its path, nested models entered and not listed themselves, in the file's order.
+
+    Raises `TransferError` where names or paths are so long, or models nest so deep, that no network has it.
+    """
+    return {path: layer["class_name"] for path, _, layer in _leaves(config) if isinstance(layer["config"], dict)}
 
 
 def positional_names(config: dict | None) -> dict[str, str]:
     """Path of a layer in the model by its group in a Keras 3 weights file, "layers/conv2d_1" -> "conv0"."""
-    return dict(_positions(config, "", ""))
+    return {place: path for path, place, _ in _leaves(config)}
 
 
 def sentences_on(config: dict | None) -> Iterator[str]:
     """What about a stored model matters when its weights move elsewhere."""
-    leaves = list(_leaves(config, ""))
+    leaves = [(path, layer) for path, _, layer in _leaves(config) if isinstance(layer["config"], dict)]
     training = [path for path, layer in leaves if layer["class_name"] in _NORMS and _called_in_training(layer)]
     if training:
         yield (
@@ -60,26 +66,32 @@ def name_of(layer: dict) -> str:
     return str(layer.get("name") or name or "")
 
 
-def _leaves(config: dict | None, prefix: str) -> Iterator[tuple[str, dict]]:
-    for layer in layers_in(config):
-        path = f"{prefix}{name_of(layer)}"
-        if layers_in(layer):
-            yield from _leaves(layer, f"{path}/")
-        elif isinstance(layer["config"], dict):
-            yield path, layer
+def _leaves(config: dict | None) -> Iterator[tuple[str, str, dict]]:
+    """Path, place in a Keras 3 weights file and configuration of every layer; all names together are bounded."""
+    total = 0
+    for path, place, layer in _walk(config, "", ""):
+        total += len(path) + len(place)
+        if total > _MOST:
+            raise TransferError(f"The model's configuration has names of over {_MOST} characters. Do not use the file.")
+        yield path, place, layer
 
 
-def _positions(config: dict | None, group: str, prefix: str) -> Iterator[tuple[str, str]]:
+def _walk(config: dict | None, prefix: str, group: str) -> Iterator[tuple[str, str, dict]]:
     seen: Counter[str] = Counter()
     for layer in layers_in(config):
         kind = snake_case(layer["class_name"])
         place = f"{group}layers/{kind}_{seen[kind]}" if seen[kind] else f"{group}layers/{kind}"
         seen[kind] += 1
         path = f"{prefix}{name_of(layer)}"
+        longest = max(len(path), len(layer["class_name"]))
+        if path.count("/") > DEEPEST:
+            raise TransferError(f"The model's configuration nests over {DEEPEST} models. Do not use the file.")
+        if longest > LONGEST:
+            raise TransferError(f"The model's configuration has a name of {longest} characters. Do not use the file.")
         if layers_in(layer):
-            yield from _positions(layer, f"{place}/", f"{path}/")
+            yield from _walk(layer, f"{path}/", f"{place}/")
         else:
-            yield place, path
+            yield path, place, layer
 
 
 def _called_in_training(layer: dict) -> bool:

@@ -1,6 +1,8 @@
 import io
 import json
+import os
 import pickle
+import socket
 import warnings
 import zipfile
 
@@ -80,6 +82,15 @@ def test_a_saved_model_is_named(tmp_path, network):
     assert "is a folder." in refused(tmp_path)
 
 
+def test_what_is_neither_file_nor_folder_is_named_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.h5")
+    assert "is a named pipe, no file" in refused(tmp_path / "pipe.h5")
+    assert "is a device, no file" in refused("/dev/null")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s.h5"))
+        assert "is a socket, no file" in refused(tmp_path / "s.h5")
+
+
 def test_a_file_that_is_absent_or_may_not_be_read_is_refused(tmp_path, monkeypatch):
     assert "does not exist" in refused(tmp_path / "none.h5")
     path = tmp_path / "a.h5"
@@ -149,6 +160,16 @@ def test_a_configuration_that_is_none_never_ends_in_a_traceback(tmp_path, networ
 def test_the_configuration_lies_beside_the_weights(tmp_path, network):
     source = weights_source(write(network, tmp_path, "keras3.keras"))
     assert source.config["class_name"] == "Functional"
+    assert source.keras_version.startswith("2.")
+    source.close()
+
+
+@pytest.mark.parametrize("about", ["[]", '{"keras_version": 3}', '{"keras_version": "3\\n1"}', "{}"])
+def test_a_version_that_is_none_is_not_told(tmp_path, network, about):
+    inner = zipfile.ZipFile(write(network, tmp_path, "keras3.keras")).read("model.weights.h5")
+    path = packed(tmp_path / "a.keras", {"model.weights.h5": inner, "metadata.json": about})
+    source = weights_source(path)
+    assert source.keras_version is None
     source.close()
 
 

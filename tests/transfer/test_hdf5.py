@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mstl.errors import TransferError
 from mstl.transfer.checkpoint import Checkpoint
+from mstl.transfer.hdf5 import datasets_of
 from mstl.transfer.plan import plan_transfer
 from tests.twins import FILES, Net, write
 
@@ -65,6 +66,25 @@ def test_hard_links_in_a_loop_are_refused(tmp_path):
     with h5py.File(path, "r+") as file:
         file["conv0/conv0/again"] = file["conv0"]
     assert "in a loop" in refused(path)
+
+
+def test_an_array_that_stands_there_twice_is_refused(tmp_path):
+    path = weights_file(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        file["conv0/again"] = file["conv0/conv0/kernel:0"]
+    assert "has one array twice" in refused(path)
+
+
+@pytest.mark.parametrize(("options", "size"), [({}, 190_000), ({"chunks": (40_000,), "compression": "gzip"}, 90_000)])
+def test_arrays_that_declare_more_together_than_the_file_has_are_refused(tmp_path, options, size):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(5):
+            file.create_dataset(str(number), data=np.zeros(40_000, np.int8), **options)
+    with h5py.File(path) as file:
+        assert len(datasets_of(file, name="a.h5", size=200_000)) == 5
+        with pytest.raises(TransferError, match="declares 200000 bytes of arrays and has"):
+            datasets_of(file, name="a.h5", size=size)
 
 
 def test_data_in_another_file_are_refused(tmp_path):
@@ -130,6 +150,27 @@ def test_a_name_that_cannot_be_shown_is_refused(tmp_path):
     with h5py.File(path, "r+") as file:
         file.create_group("two\nlines\x1b[2J")
     assert r"two\nlines\x1b" in refused(path)
+
+
+@pytest.mark.parametrize("kind", ["attribute", "variable", "group"])
+def test_names_that_no_network_has_are_refused(tmp_path, kind):
+    path, name = weights_file(tmp_path / "a.h5", libver="latest"), "x" * 2000
+    with h5py.File(path, "r+") as file:
+        if kind == "group":
+            file.create_group(name)
+        else:
+            names = np.array([name], dtype=h5py.string_dtype() if kind == "variable" else "S")
+            file.attrs["layer_names"] = names
+    assert "Do not use" in refused(path)
+
+
+def test_a_long_name_of_keras_3_costs_no_memory_for_each_layer_below(tmp_path):
+    path = tmp_path / "a.weights.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        file.create_group("layers/model/vars").attrs["name"] = "x" * 1_000_000
+        for number in range(100):
+            file[f"layers/model/layers/conv{number}/vars/0"] = np.zeros(3, np.float32)
+    assert "'name' of over 1024 bytes" in refused(path)
 
 
 def test_a_layer_listed_twice_is_refused(tmp_path):

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from mstl._keras import keras
+from mstl.errors import TransferError
 from mstl.models.batch_norm import BatchStatisticsNormalization
 from mstl.transfer.model_config import classes_in, positional_names, sentences_on
 from tests.networks import nested, sequential
@@ -59,3 +60,37 @@ def test_what_is_no_configuration_tells_nothing(odd):
     assert not [path for path in classes_in(odd) if path]
     assert not list(sentences_on(odd))
     positional_names(odd)
+
+
+def model(name, *inner):
+    return {"class_name": "Functional", "config": {"name": name, "layers": list(inner)}}
+
+
+def conv(name, kind="Conv2D"):
+    return {"class_name": kind, "config": {"name": name}}
+
+
+def deep(levels):
+    return model("outer", deep(levels - 1)) if levels else conv("conv0")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (model("m", model("x" * 100_000, *[conv(f"c{number}") for number in range(100)])), "a name of 100000"),
+        (model("m", model("x" * 600, model("y" * 600, conv("c")))), "a name of 1201 characters"),
+        (model("m", conv("c", kind="x" * 2000)), "a name of 2000 characters"),
+        (model("m", conv("x" + "/a" * 65)), "nests over 64 models"),
+        (deep(67), "nests over 64 models"),
+        (model("m", model("x" * 1000, *[conv(f"c{number}") for number in range(5000)])), "over 4194304 characters"),
+    ],
+)  # fmt: skip
+def test_names_that_no_network_has_are_refused_in_one_line(config, message):
+    for read in (classes_in, positional_names, lambda config: list(sentences_on(config))):
+        with pytest.raises(TransferError, match=message) as caught:
+            read(config)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_ten_models_within_each_other_are_read():
+    assert list(classes_in(deep(10))) == ["outer/" * 9 + "conv0"]
