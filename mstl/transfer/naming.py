@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 
 _VARIABLES = {  # in the order of `layer.weights`
     "conv": ("kernel", "bias"),
@@ -15,16 +16,43 @@ _VARIABLES = {  # in the order of `layer.weights`
     "p_re_lu": ("alpha",),
 }
 _LEADING = {"conv", "dense", "depthwise_conv", "separable_conv"}  # complete without their last variable
+CONTAINERS = frozenset({"model", "functional", "sequential"})
 _AUTOMATIC = re.compile(
-    r"(conv[123]d|conv[123]d_transpose|depthwise_conv2d|separable_conv[12]d|dense|embedding|p_re_lu|prelu"
-    r"|(sync_)?batch_normalization(_v1)?|(layer|group|unit|instance)_normalization|lstm|gru|bidirectional"
-    r"|time_distributed|normalization|input|model|functional|sequential|locally_connected[12]d|conv_lstm2d)(_\d+)?"
+    r"(forward_|backward_)?"
+    r"(conv[123]d|conv[123]d_transpose|depthwise_conv[12]d|separable_conv[12]d|dense|einsum_dense|embedding|p_re_lu|prelu"
+    r"|(sync_)?batch_normalization(_v1)?|(layer|group|unit|instance|spectral|weight|rms)_normalization|normalization"
+    r"|(lstm|gru|simple_rnn|conv_lstm[123]d|stacked_rnn)(_cells?)?|rnn|bidirectional|time_distributed"
+    r"|(multi_head_|group_query_|additive_)?attention|input|model|functional|sequential|locally_connected[12]d)(_\d+)?"
 )
 
 
-def is_automatic(layer: str) -> bool:
-    """Whether the last name of a layer's path is one that Keras counts up by itself, as "conv2d_17"."""
-    return _AUTOMATIC.fullmatch(layer.rsplit("/", 1)[-1]) is not None
+def is_automatic(path: str, kinds: Collection[str] = ()) -> bool:
+    """Whether the last name of a path is one that Keras counts up by itself, as "conv2d_17".
+
+    `kinds` are names that it gives layers of further classes, as of `automatic_names`; those of its own are known.
+    """
+    name = path.rsplit("/", 1)[-1]
+    return _AUTOMATIC.fullmatch(name) is not None or base_name(name) in kinds
+
+
+def has_automatic(path: str, kinds: Collection[str] = ()) -> bool:
+    """Whether any name in a path is automatic, that of a model around a layer as well."""
+    return any(is_automatic(part, kinds) for part in path.split("/"))
+
+
+def automatic_names(classes: Iterable[str]) -> frozenset[str]:
+    """Names without number that Keras gives layers of these classes: "ResBlock" is "res_block"."""
+    return frozenset(name for kind in set(classes) for name in (snake_case(kind), _keras2_name(kind)))
+
+
+def base_name(name: str) -> str:
+    """A name without its number: "conv2d_17" is "conv2d"."""
+    return re.sub(r"_\d+$", "", name)
+
+
+def _keras2_name(class_name: str) -> str:
+    name = re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", class_name))
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def is_numbered(scope: str, layer: str) -> bool:

@@ -9,11 +9,15 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class LayerShapes:
-    """A layer with weights: its path, its tensors' paths and their shapes, in the layer's order."""
+    """A layer with weights: its path, its tensors' paths and their shapes, in the layer's order.
+
+    `name` is the one that someone gave it: two layers with different ones are never the same.
+    """
 
     path: str
     tensors: tuple[str, ...]
     shapes: tuple[Shape, ...]
+    name: str | None = None
 
 
 Pairs = list[tuple[LayerShapes, LayerShapes]]
@@ -25,16 +29,27 @@ def align(candidates: Sequence[Sequence[LayerShapes]], targets: Sequence[LayerSh
     A candidate whose shapes are all those of the targets wins; then one with as many layers of the same
     kinds, whose unequal shapes are paired all the same so that they can be named; then the one from which most
     layers fit, counted from the input's side while shapes agree and then from the output's, and the first that
-    does not fit between; layers that fit from either side, as beside an inserted layer of equal shape, are left
-    alone. Of equals the first wins, so candidates come most likely first.
+    does not fit between. Layers that fit from either side, as beside one that was inserted or dropped among layers
+    of equal shape, at the end as well, are left alone, and so is everything where two candidates fit equally.
     """
     if not targets:
         return []
     for fits in (_equal, is_alike):
-        for sources in candidates:
-            if len(sources) == len(targets) and all(map(fits, sources, targets)):
-                return list(zip(sources, targets, strict=True))
-    return max((_from_both_ends(sources, targets) for sources in candidates), key=len, default=[])
+        whole = [
+            list(zip(sources, targets, strict=True))
+            for sources in candidates
+            if len(sources) == len(targets) and all(map(fits, sources, targets))
+        ]
+        if whole:
+            return _only(whole)
+    found = [_from_both_ends(sources, targets) for sources in candidates]
+    most = max(map(len, found), default=0)
+    return _only([pairs for pairs in found if len(pairs) == most])
+
+
+def _only(found: list[Pairs]) -> Pairs:
+    """What was found where that is one thing, though found twice; else nothing."""
+    return found[0] if found and all(pairs == found[0] for pairs in found) else []
 
 
 def _from_both_ends(sources: Sequence[LayerShapes], targets: Sequence[LayerShapes]) -> Pairs:
@@ -42,9 +57,8 @@ def _from_both_ends(sources: Sequence[LayerShapes], targets: Sequence[LayerShape
     head = _run(sources, targets, shorter)
     tail = _run(sources[::-1], targets[::-1], shorter)
     overlap = len(head) + len(tail) - shorter
-    if overlap > 0 and (len(head) < shorter) == (len(tail) < shorter):
+    if overlap > 0:
         return head[: len(head) - overlap] + tail[: len(tail) - overlap][::-1]
-    tail = tail[: shorter - len(head)]
     rest = slice(len(head), shorter - len(tail))
     odd = [pair for pair in zip(sources[rest][:1], targets[rest][:1], strict=True) if is_alike(*pair)]
     return head + odd + tail[::-1]
@@ -61,12 +75,16 @@ def _run(sources: Sequence[LayerShapes], targets: Sequence[LayerShapes], most: i
 
 
 def _equal(source: LayerShapes, target: LayerShapes) -> bool:
-    return source.shapes == target.shapes
+    return source.shapes == target.shapes and _may_be_one(source, target)
+
+
+def _may_be_one(source: LayerShapes, target: LayerShapes) -> bool:
+    return source.name is None or target.name is None or source.name == target.name
 
 
 def is_alike(source: LayerShapes, target: LayerShapes) -> bool:
     """Same kind of layer: as many tensors of the same ranks, 2D kernels being alike to 3D ones."""
-    if len(source.shapes) != len(target.shapes):
+    if len(source.shapes) != len(target.shapes) or not _may_be_one(source, target):
         return False
     ranks = [(len(one), len(other)) for one, other in zip(source.shapes, target.shapes, strict=True)]
     return all(one == other or (one, other) == (4, 5) for one, other in ranks)
