@@ -30,6 +30,12 @@ class WeightsSource:
     config: dict | None = None
     keras_version: str | None = None
 
+    @property
+    def training_config(self) -> dict | None:
+        """Optimizer, loss and metrics in the model's JSON; None where there are none."""
+        found = (self.config or {}).get("compile_config")
+        return found if isinstance(found, dict) else None
+
     def stream(self) -> BinaryIO:
         """The same bytes for plain reading."""
         return self.raw

@@ -15,9 +15,10 @@ import pandas as pd
 from mstl.errors import TransferError
 from mstl.transfer.archive import WeightsSource, weights_source
 from mstl.transfer.digest import norm_of, sha256_of
-from mstl.transfer.hdf5 import BFLOAT16, close_hdf5, datasets_of, one_line_errors, open_hdf5, read_dataset
+from mstl.transfer.hdf5 import BFLOAT16, DEEPEST, close_hdf5, datasets_of, one_line_errors, open_hdf5, read_dataset
 from mstl.transfer.hdf5_text import TextReader
 from mstl.transfer.keras_layout import Layout, read_layout
+from mstl.transfer.model_config import training_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +44,12 @@ class Tensor:
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """Shape as stored; kernels are `(k..., in, out)`, transposed ones `(k..., out, in)`."""
-        return self.dataset.shape
+        return self._open_dataset.shape
 
     @cached_property
     def dtype(self) -> np.dtype:
         """Type as stored."""
-        stored = self.dataset.dtype
+        stored = self._open_dataset.dtype
         return np.dtype(ml_dtypes.bfloat16) if stored == BFLOAT16 else stored
 
     def to_dict(self, *, values: bool = False) -> dict:
@@ -70,11 +71,15 @@ class Tensor:
     def read(self, scratch: np.ndarray | None = None) -> np.ndarray:
         """The array as stored, within `scratch` (bytes, enough of them) where that is given.
 
-        Raises `TransferError` where the file is damaged.
+        Raises `TransferError` where the file is damaged or closed.
         """
+        return read_dataset(self._open_dataset, scratch, name=self.source).view(self.dtype)
+
+    @property
+    def _open_dataset(self) -> h5py.Dataset:
         if not self.dataset:
-            raise TransferError(f"{self.source} is closed. Read its tensors while the checkpoint is open.")
-        return read_dataset(self.dataset, scratch, name=self.source).view(self.dtype)
+            raise TransferError(f"{self.source} is closed. Open it again.")
+        return self.dataset
 
     @cached_property
     def norm(self) -> float:
@@ -92,13 +97,16 @@ class Checkpoint:
 
     `tensors` maps paths such as "model_1/conv0/kernel" to `Tensor`, in the file's order. `format` says what wrote
     the file, `keras_version` and `backend` which, `model_config` and `training_config` are the JSON it stores (all
-    None where it does not). `notes` are sentences about what matters when the weights move.
+    None where it does not). `notes` are sentences about what matters when the weights move. What is asked of a closed
+    checkpoint's tensors raises `TransferError`.
     """
 
     def __init__(self, path: Path, source: WeightsSource, file: h5py.File, layout: Layout) -> None:
         self.path, self.size, self._file, self._source = path, source.size, file, source
-        self.format, self.keras_version, self.backend = layout.format, layout.keras_version, layout.backend
-        self.model_config, self.training_config = layout.model_config, layout.training_config
+        self.format, self.backend = layout.format, layout.backend
+        self.keras_version = layout.keras_version or source.keras_version
+        self.model_config = layout.model_config
+        self.training_config = layout.training_config or source.training_config
         self.notes: tuple[str, ...] = layout.notes
         self.tensors: Mapping[str, Tensor] = {
             f"{entry.layer}/{entry.variable}": Tensor(
@@ -147,14 +155,20 @@ class Checkpoint:
         return [tensor.to_dict(values=values) for tensor in self.tensors.values()]
 
     def to_dict(self, *, values: bool = False) -> dict:
-        """Everything as plain values for JSON."""
+        """Everything as plain values for JSON; numbers that are not finite, such as a norm of nan, become None."""
         names = ("format", "keras_version", "backend", "training_config", "parameters", "notes")
         about = {name: getattr(self, name) for name in names}
-        return {"file": str(self.path), "bytes": self.size, **about, "tensors": self.rows(values=values)}
+        rows = self.rows(values=values)
+        return _finite({"file": str(self.path), "bytes": self.size, **about, "tensors": rows})
 
     def to_frame(self, *, values: bool = False) -> pd.DataFrame:
         """The rows as a table."""
         return pd.DataFrame(self.rows(values=values))
+
+    @property
+    def training(self) -> str:
+        """What it was trained with, "optimizer Adam, loss mse"; empty where the file does not tell."""
+        return training_text(self.training_config)
 
     @property
     def summary(self) -> str:
@@ -166,7 +180,7 @@ class Checkpoint:
         )
 
     def __repr__(self) -> str:
-        return f"<Checkpoint {self.summary}>"
+        return f"<Checkpoint {self.summary if self._file else f'{self.path.name}, closed'}>"
 
     @property
     def layers(self) -> dict[str, str | None]:
@@ -177,3 +191,12 @@ class Checkpoint:
     def parameters(self) -> int:
         """How many numbers the tensors hold together."""
         return sum(math.prod(tensor.shape) for tensor in self.tensors.values())
+
+
+def _finite(value: object, depth: int = 0) -> object:
+    """Plain values with None for numbers that JSON has not, and for what a file nests deeper than anything of Keras."""
+    if depth > DEEPEST or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item, depth + 1) for key, item in value.items()}
+    return [_finite(item, depth + 1) for item in value] if isinstance(value, (list, tuple)) else value

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from textwrap import shorten
 
 from mstl.errors import TransferError
 from mstl.transfer.hdf5 import DEEPEST, LONGEST
@@ -40,6 +41,29 @@ def sentences_on(config: dict | None) -> Iterator[str]:
             f"{len(first)} layers ({first[0]}, ...) are channels-first. Kernels are stored alike and fit channels-last "
             "layers; dense layers behind a Flatten do not."
         )
+
+
+def training_text(config: dict | None) -> str:
+    """Optimizer and loss of a stored training configuration, "optimizer Adam, loss mse"; empty where none is told."""
+    config = config or {}
+    stored = {"optimizer": config.get("optimizer_config") or config.get("optimizer"), "loss": config.get("loss")}
+    told = {key: " and ".join(filter(None, map(_kind, _listed(value)))) for key, value in stored.items()}
+    return ", ".join(f"{key} {shorten(text, 100)}" for key, text in told.items() if text)
+
+
+def _listed(value: object) -> list:
+    """A loss for each output where there are several."""
+    if isinstance(value, dict) and "class_name" not in value:
+        return list(value.values())
+    return value if isinstance(value, list) else [value]
+
+
+def _kind(value: object) -> str:
+    """Name of a function or class as Keras stores it; empty for what is none."""
+    kind = value.get("class_name") if isinstance(value, dict) else value
+    if kind == "function":
+        kind = value.get("config")
+    return kind.removeprefix("Custom>") if isinstance(kind, str) and kind.isprintable() else ""
 
 
 def layers_in(config: dict | None) -> list[dict]:

@@ -1,6 +1,8 @@
 import base64
 import json
 import pickle
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -12,7 +14,7 @@ from mstl.models.pix2pix import discriminator, generator
 from mstl.models.tree import tensors_of
 from mstl.models.unet2d import unet_resnet34
 from mstl.transfer.checkpoint import Checkpoint
-from mstl.transfer.plan import transfer_weights
+from mstl.transfer.plan import plan_transfer, transfer_weights
 from tests.twins import FILES, Net, randomise, write
 
 layers = keras.layers
@@ -230,6 +232,49 @@ def test_tensors_are_hashed_as_stored_and_cannot_be_read_when_closed(tmp_path):
         assert len(checkpoint) == len(checkpoint.tensors)
     with pytest.raises(TransferError, match="closed"):
         tensor.read()
+
+
+@pytest.mark.parametrize("use", [
+    Checkpoint.to_frame, Checkpoint.rows, Checkpoint.to_dict, lambda checkpoint: checkpoint.parameters,
+    lambda checkpoint: plan_transfer(checkpoint, Net(1).build(names="own")),
+    lambda checkpoint: plan_transfer(checkpoint, Net(1).build(names="own"), match="order"),
+])  # fmt: skip
+def test_a_closed_checkpoint_says_so_whatever_is_asked_of_it(tmp_path, use):
+    with Checkpoint.open(write(Net(1).build(names="own"), tmp_path, "save.h5")) as checkpoint:
+        pass
+    with pytest.raises(TransferError, match=r"^save\.h5 is closed\. Open it again\.$"):
+        use(checkpoint)
+    assert repr(checkpoint) == "<Checkpoint save.h5, closed>"
+
+
+def test_numbers_that_json_has_not_become_none(tmp_path):
+    model = Net(1).build(names="own")
+    model.weights[0].assign(np.full(model.weights[0].shape, np.nan))
+    path = write(model, tmp_path, "save.h5")
+    deep = "[" * 200 + "]" * 200
+    with h5py.File(path, "r+") as file:
+        file.attrs["training_config"] = f'{{"loss_weights": [NaN, 1e999, 0.5], "metrics": {deep}}}'
+    with Checkpoint.open(path) as checkpoint:
+        account = json.loads(json.dumps(checkpoint.to_dict(values=True), allow_nan=False))
+        assert np.isnan(checkpoint.rows(values=True)[0]["norm"])
+    assert account["tensors"][0]["norm"] is None
+    assert account["tensors"][1]["norm"] >= 0
+    assert account["training_config"]["loss_weights"] == [None, None, 0.5]
+
+
+@pytest.mark.parametrize("file", ["save.h5", "keras3.keras"])
+def test_version_and_training_of_a_whole_model_are_told(tmp_path, file):
+    model = Net(1).build(names="own")
+    model.compile("adam", "mse")
+    with Checkpoint.open(write(model, tmp_path, file)) as checkpoint:
+        assert checkpoint.keras_version.startswith("2.")
+        assert checkpoint.training.lower() == "optimizer adam, loss mse"
+        assert f", Keras {checkpoint.keras_version}," in checkpoint.summary
+
+
+def test_reading_a_checkpoint_takes_no_tensorflow():
+    code = "import sys, mstl.transfer.checkpoint; sys.exit(not {'tensorflow', 'tf_keras'}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", "bfloat16"])

@@ -5,7 +5,7 @@ import pytest
 from mstl._keras import keras
 from mstl.errors import TransferError
 from mstl.models.batch_norm import BatchStatisticsNormalization
-from mstl.transfer.model_config import classes_in, positional_names, sentences_on
+from mstl.transfer.model_config import classes_in, positional_names, sentences_on, training_text
 from tests.networks import nested, sequential
 
 layers = keras.layers
@@ -94,3 +94,18 @@ def test_names_that_no_network_has_are_refused_in_one_line(config, message):
 
 def test_ten_models_within_each_other_are_read():
     assert list(classes_in(deep(10))) == ["outer/" * 9 + "conv0"]
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ({"optimizer_config": {"class_name": "Custom>Adam", "config": {}}, "loss": "mse"}, "optimizer Adam, loss mse"),
+        ({"optimizer": "adam", "loss": ["mse", None, {"class_name": "Huber"}]}, "optimizer adam, loss mse and Huber"),
+        ({"loss": {"a": "mse", "b": {"class_name": "function", "config": "dice"}}}, "loss mse and dice"),
+        ({"optimizer_config": 3, "loss": [[["mse"]], "two\nlines"]}, ""),
+        ({"loss": {"class_name": "function", "config": {}}}, ""),
+        (None, ""),
+    ],
+)  # fmt: skip
+def test_optimizer_and_loss_are_told_in_a_line(config, text):
+    assert training_text(config) == text
