@@ -39,7 +39,9 @@ def inspect(
             texts += [f"{row['norm']:.4g}", row["sha256"][:12]] if values else []
             table.add_row(*map(escaped, texts))
         console.print(table)
-        console.print(checkpoint.summary, soft_wrap=True, highlight=False, markup=False)
+        trained = [f"Trained with {checkpoint.training}."] if checkpoint.training else []
+        for line in (checkpoint.summary, *trained):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
         for note in checkpoint.notes:
             console.print(f"Note: {note}", soft_wrap=True, highlight=False, markup=False)
 

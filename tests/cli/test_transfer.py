@@ -1,6 +1,7 @@
 """`mstl inspect` and `mstl transfer` as a person types them."""
 import json
 import sys
+import warnings
 
 import h5py
 import numpy as np
@@ -39,6 +40,19 @@ def test_inspect_lists_every_tensor_with_its_shape(mstl, weights):
     assert "encoder1_conv1/kernel" in output
     assert "3x3x1x2" in output
     assert "small.h5: Keras 2 weights" in output
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
+def test_inspect_tells_version_and_training_of_a_whole_model(mstl, tmp_path, name):
+    model = unet_small(channels=1, width=2, depth=1)
+    model.compile("adam", "mse")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(tmp_path / name)
+    code, output, _ = mstl("inspect", tmp_path / name)
+    assert code == 0
+    assert ", Keras 2." in output
+    assert "trained with optimizer adam, loss mse." in output.lower()
 
 
 def test_inspect_reads_the_numbers_where_asked(mstl, weights):
