@@ -32,7 +32,7 @@ class Training:
     statistics, which prediction uses, still hold the initial ones.
 
     Sampling: `keep` is "lesion", "balanced" or "all" slices; `crop` a side in pixels (None: whole slices);
-    `augment` "none", "thesis" or "strong"; `context` neighbouring slices at each side as further channels;
+    `augment` "none", "thesis", "strong" or "wide"; `context` neighbouring slices at each side as further channels;
     `workers` processes that prepare batches ahead.
 
     Freezing: `freeze` is a policy or a list of them, as of `mstl.freeze`; empty leaves the model's flags as they
@@ -112,8 +112,9 @@ class Experiment(Training):
     `model` is a name of `mstl.models`, `stem` and `model_options` are arguments of its builder. `init` says where
     its weights come from: "random", "imagenet", a name of `mstl weights list`, a Keras file, or a run's folder.
     What of the model they are for: `init_include` and `init_exclude` (groups such as encoder, or regexes);
-    `init_rename` has rules "regex => replacement" for names in the file, `init_adapt` rules for what differs in
-    shape; `init_partial` accepts that some weights stay random. See `mstl.plan_transfer`.
+    `init_match` the ways of matching, `init_rename` rules "regex => replacement" for names in the file,
+    `init_mapping` pairs of the model's names and the file's, `init_adapt` rules for what differs in shape;
+    `init_partial` accepts that some weights stay random. See `mstl.plan_transfer`.
     """
 
     prepared: str = "prepared"
@@ -127,7 +128,9 @@ class Experiment(Training):
     init: str = "random"
     init_include: tuple[str, ...] = ()
     init_exclude: tuple[str, ...] = ()
+    init_match: tuple[str, ...] = ("name", "order")
     init_rename: tuple[str, ...] = ()
+    init_mapping: dict = field(default_factory=dict)
     init_adapt: tuple[str, ...] = ()
     init_partial: bool = False
 
@@ -148,7 +151,7 @@ class Experiment(Training):
             raise InputError("Subjects are named but no train_subjects. Name them too, or none.")
 
     def _set_init(self) -> None:
-        for name in ("init_include", "init_exclude", "init_rename", "init_adapt"):
+        for name in ("init_include", "init_exclude", "init_match", "init_rename", "init_adapt"):
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
         rename_rules(self.init_rename)
@@ -158,6 +161,8 @@ class Experiment(Training):
         return {
             "include": list(self.init_include) or None,
             "exclude": list(self.init_exclude) or None,
+            "match": list(self.init_match),
+            "mapping": self.init_mapping or None,
             "rename": rename_rules(self.init_rename),
             "adapt": list(self.init_adapt) or "error",
         }

@@ -2,30 +2,32 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mstl.cli.terminal import console, escaped
 
-WeightsFile = Annotated[Path, typer.Argument(help="A Keras .h5, .weights.h5 or .keras file.", show_default=False)]
+WeightsWord = Annotated[
+    str, typer.Argument(help="A Keras file, a run's folder, or a name of 'mstl weights list'.", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 COLOURS = {"load": "green", "renamed": "green", "adapted": "yellow", "unused": "dim"}  # others are red
 
 
 def inspect(
-    file: WeightsFile,
+    weights: WeightsWord,
     values: Annotated[bool, typer.Option("--values", help="Read the numbers too: norm and SHA-256 of each.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the layers and tensors of a weights file; nothing in it is run."""
+    """List the layers and tensors of WEIGHTS; nothing in the file is run."""
     from rich.table import Table
 
     from mstl.transfer.checkpoint import Checkpoint
+    from mstl.transfer.source import find_source
     from mstl.transfer.table import shape_text
 
-    with Checkpoint.open(file) as checkpoint:
+    with Checkpoint.open(find_source(weights).path) as checkpoint:
         if as_json:
             typer.echo(json.dumps(checkpoint.to_dict(values=values), indent=2))
             return
@@ -47,7 +49,7 @@ def inspect(
 
 
 def transfer(
-    file: WeightsFile,
+    weights: WeightsWord,
     to: Annotated[str, typer.Option(help="Name of a model, EXPERIMENT.yaml, or a run's folder.", show_default=False)],
     options: Annotated[
         list[str], typer.Option("--set", help="Of the model or experiment: key=value; repeat it.")
@@ -58,30 +60,30 @@ def transfer(
     adapt: Annotated[list[str], typer.Option(help="sum, mean, repeat, truncate, inflate:centre, inflate:mean.")] = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
-    """Show what of FILE would go where in a model, tensor by tensor; changes nothing.
+    """Show what of WEIGHTS would go where in a model, tensor by tensor; changes nothing.
 
-    Exit code 1 where a training would refuse to begin with it.
+    The init_* keys of an experiment hold where no option is given here. Exit code 1 where a training would refuse
+    to begin so.
     """
-    from mstl.config import rename_rules
+    from mstl.config import Experiment, rename_rules
     from mstl.training.build import model_named
     from mstl.transfer.checkpoint import Checkpoint
     from mstl.transfer.plan import plan_transfer
+    from mstl.transfer.source import find_source
 
-    model = model_named(to, options=options)
-    with Checkpoint.open(file) as checkpoint:
-        plan = plan_transfer(
-            checkpoint,
-            model,
-            include=include or None,
-            exclude=exclude or None,
-            rename=rename_rules(rename),
-            adapt=adapt or "error",
-        )
+    model, experiment = model_named(to, options=options)
+    experiment = experiment or Experiment(model=to)
+    source = find_source(weights, model_name=experiment.model)
+    given = {"include": include, "exclude": exclude, "rename": rename_rules(rename), "adapt": adapt}
+    wanted = experiment.init_options() | {name: value for name, value in given.items() if value}
+    wanted["include"] = wanted["include"] or source.include
+    with Checkpoint.open(source.path) as checkpoint:
+        plan = plan_transfer(checkpoint, model, **wanted)
         if as_json:
             typer.echo(json.dumps(plan.to_dict(), indent=2))
         else:
             _print_plan(plan)
-        plan.check()
+        plan.check(allow_partial=experiment.init_partial)
 
 
 def _print_plan(plan) -> None:

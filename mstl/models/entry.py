@@ -4,15 +4,37 @@ from __future__ import annotations
 from mstl._keras import keras
 from mstl.errors import InputError
 from mstl.models.resolution import is_companion, steps_of
-from mstl.models.tree import layers_of
+from mstl.models.tree import layers_of, tensors_of
+
+_KERNEL_AXES = {  # of the channels that come in
+    keras.layers.Conv1D: -2,
+    keras.layers.Conv2D: -2,
+    keras.layers.Conv3D: -2,
+    keras.layers.Dense: -2,
+    keras.layers.Conv2DTranspose: -1,
+    keras.layers.Conv3DTranspose: -1,
+}
 
 
-def entry_layers(model: keras.Model) -> set[str]:
-    """Paths of the layers whose weights meet the image's own channels, nested models entered.
+def channel_axes(model: keras.Model) -> dict[str, int]:
+    """Axis of the image's own channels, by path of the tensors that meet them, nested models entered.
 
-    These are layers with a kernel that no other such layer stands in front of, and normalisations before
-    them. Empty for a model without a graph.
+    These are the kernels that no other kernel stands in front of, and the vectors of normalisations before them.
+    Kernels that keep channels apart (depthwise, separable) are left out. Empty for a model without a graph.
     """
+    layers, entry = layers_of(model), _entry_layers(model)
+    axes = {}
+    for path, tensor in tensors_of(model).items():
+        layer = layers[tensor.layer]
+        if id(layer) in entry and is_companion(layer):
+            axes[path] = -1
+        elif id(layer) in entry and tensor.variable == "kernel" and type(layer) in _KERNEL_AXES:
+            axes[path] = _KERNEL_AXES[type(layer)]
+    return axes
+
+
+def _entry_layers(model: keras.Model) -> set[int]:
+    """Identities of the layers with weights that no kernel stands in front of."""
     try:
         steps = steps_of(model)
     except InputError:
@@ -26,4 +48,4 @@ def entry_layers(model: keras.Model) -> set[str]:
             behind.add(id(step))
         if step.layer.weights and not inside:
             entry.add(id(step.layer))
-    return {path for path, layer in layers_of(model).items() if id(layer) in entry}
+    return entry

@@ -70,6 +70,9 @@ def scope_layers(model: keras.Model, scope: str | Sequence[str]) -> set[str]:
     scopes = [scope] if isinstance(scope, str) else list(scope)
     paths = [path for path, layer in layers_of(model).items() if layer.weights]
     groups = groups_of(model) if any(_GROUP.fullmatch(one) for one in scopes) else {}
+    absent = [one for one in scopes if _GROUP.fullmatch(one) and one not in groups]
+    if absent:
+        raise InputError(f"Model '{model.name}' has no group '{absent[0]}'. Its groups are {', '.join(groups)}.")
     return {path for one in scopes for path in groups.get(one) or _matches(model, one, paths)}
 
 

@@ -43,7 +43,11 @@ def build_model(name: str, *, seed: int | None = None, **arguments) -> keras.Mod
         raise InputError(f"Model '{name}' has no option '{unknown[0]}'. Its options are {', '.join(known)}.")
     if seed is not None:
         keras.utils.set_random_seed(seed)
-    return BUILDERS[name](**arguments)
+    try:
+        return BUILDERS[name](**arguments)
+    except TypeError as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        raise InputError(f"Model '{name}' cannot be built with {given} ({error}). Mend its options.") from error
 
 
 def takes(name: str, argument: str) -> bool:

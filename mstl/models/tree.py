@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from mstl._keras import keras, tf
+from mstl.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def tensors_of(model: keras.Model) -> dict[str, ModelTensor]:
     """Every weight of every layer by its path, trainable ones of a layer first, as `layer.weights` has them.
 
     What stands in the name before the layer's own, as the scopes of TensorFlow 1, is left out; variables of one
-    name within a layer get "_1", "_2" and so on.
+    name within a layer get "_1", "_2" and so on. Raises `InputError` for a model with weights outside of its layers.
     """
     found: dict[str, ModelTensor] = {}
     for path, layer in layers_of(model).items():
@@ -62,7 +63,20 @@ def tensors_of(model: keras.Model) -> dict[str, ModelTensor]:
             copies, seen[variable] = seen[variable], seen[variable] + 1
             tensor = ModelTensor(path, f"{variable}_{copies}" if copies else variable, value)
             found[tensor.path] = tensor
+    known = {id(tensor.value) for tensor in found.values()}
+    own = [value.name for value in model.weights if id(value) not in known]
+    if own:
+        raise InputError(
+            f"Model '{model.name}' has weights outside of its layers ('{own[0]}'), which could neither be transferred "
+            "nor frozen. Put them into a layer of their own."
+        )
     return found
+
+
+def finalize(model: keras.Model) -> None:
+    """Let layers that compute something from their weights, as `Normalization`, do so again after these were set."""
+    for layer in layers_of(model).values():
+        layer.finalize_state()
 
 
 def variable_name(name: str, *, layer: str) -> str:

@@ -26,23 +26,24 @@ def build_for(experiment: Experiment, preparation: dict, *, seed: int | None = N
     return build_model(experiment.model, seed=seed, channels=channels, **(options | experiment.model_options))
 
 
-def model_named(what: str, *, options: Iterable[str] = ()) -> keras.Model:
+def model_named(what: str, *, options: Iterable[str] = ()) -> tuple[keras.Model, Experiment | None]:
     """Build what `mstl transfer --to` names: a model, the experiment in a YAML file, or the one of a run's folder.
 
-    options: texts "key=value", arguments of the model's builder, or keys of the experiment. A model that is
-    named without `channels` gets three. Raises `InputError` as `build_for` does, and for an option amiss.
+    Also returns the experiment, where there is one. options: texts "key=value", arguments of the model's builder,
+    or keys of the experiment. A model that is named without `channels` gets three. Raises
+    `InputError` as `build_for` does, and for an option amiss.
     """
     path = Path(what)
     if path.is_dir():
         experiment = Experiment.load(path / "experiment.yaml", changes=options)
-        return build_for(experiment, read_json(path / PREPARATION))
+        return build_for(experiment, read_json(path / PREPARATION)), experiment
     if path.suffix in (".yaml", ".yml"):
         experiment = Experiment.load(path, changes=options)
-        return build_for(experiment, PreparedCohort.open(experiment.prepared).preparation)
+        return build_for(experiment, PreparedCohort.open(experiment.prepared).preparation), experiment
     arguments = dict(map(_option, options))
     if takes(what, "channels"):
         arguments.setdefault("channels", EXAMPLE_CHANNELS)
-    return build_model(what, **arguments)
+    return build_model(what, **arguments), None
 
 
 def _option(text: str) -> tuple[str, object]:

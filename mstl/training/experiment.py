@@ -37,18 +37,20 @@ def train_experiment(
 def _set_weights(
     model: keras.Model, experiment: Experiment, out: Path, *, resume: bool, modalities: Sequence[str]
 ) -> None:
-    """Put the initial weights into `model`; where a run is resumed, whose state holds all, only note them."""
+    """Put the initial weights into `model`, unless a run is resumed, whose state holds all."""
     from mstl.training.run import EXPERIMENT, STATE
-    from mstl.transfer.initial import RANDOM, initialise
-    from mstl.transfer.origin import Origin, add_origin
+    from mstl.transfer.initial import initialise
 
-    options, partial = experiment.init_options(), experiment.init_partial
-    if not (resume and (out / STATE).exists()):
-        about = {"model_name": experiment.model, "modalities": modalities}
-        initialise(model, experiment.init, **about, allow_partial=partial, **options)
-    elif experiment.init != RANDOM:
-        include = options["include"] or Experiment.load(out / EXPERIMENT).init_include
-        add_origin(model, Origin(experiment.init, {**options, "include": include, "allow_partial": partial}))
+    if resume and (out / STATE).exists():
+        begun = Experiment.load(out / EXPERIMENT)
+        if begun.init != experiment.init:
+            raise InputError(
+                f"Run {out} began with init '{begun.init}', not '{experiment.init}'. Resume with the old settings, or "
+                "train into a new folder."
+            )
+        return
+    about = {"model_name": experiment.model, "modalities": modalities, "allow_partial": experiment.init_partial}
+    initialise(model, experiment.init, **about, **experiment.init_options())
 
 
 def split_sides(prepared: PreparedCohort, experiment: Experiment) -> tuple[PreparedCohort | None, ...]:

@@ -188,11 +188,13 @@ def _init_settings(model: keras.Model) -> dict:
     options = origins[-1].options
     return {
         "init": origins[-1].init,
-        "init_include": options.get("include") or (),
-        "init_exclude": options.get("exclude") or (),
-        "init_rename": [" => ".join(rule) for rule in options.get("rename") or ()],
-        "init_adapt": () if options.get("adapt") == "error" else options.get("adapt") or (),
-        "init_partial": bool(options.get("allow_partial")),
+        "init_include": options["include"] or (),
+        "init_exclude": options["exclude"] or (),
+        "init_match": options["match"],
+        "init_rename": [" => ".join(rule) for rule in options["rename"]],
+        "init_mapping": options["mapping"] or {},
+        "init_adapt": () if options["adapt"] == "error" else options["adapt"],
+        "init_partial": options["allow_partial"],
     }
 
 
@@ -212,6 +214,8 @@ def _run_folder(out: Path, experiment: Experiment, *, resume: bool) -> Path:
     """A new folder with the experiment in it, or on `resume` the old one if it holds the same experiment."""
     if resume and (out / EXPERIMENT).exists():
         old, new = Experiment.load(out / EXPERIMENT).to_dict(), experiment.to_dict()
+        if (out / STATE).exists():  # it holds all weights, wherever they came from
+            new |= {key: value for key, value in old.items() if key.startswith("init")}
         changed = [f"{key} {old[key]!r} -> {new[key]!r}" for key in new if old[key] != new[key]]
         if changed:
             raise InputError(

@@ -14,6 +14,7 @@ import numpy as np
 from mstl._keras import keras
 from mstl.errors import InputError
 from mstl.files import whole_file
+from mstl.models.tree import finalize
 
 
 @contextmanager
@@ -67,6 +68,7 @@ def load_state(path: str | Path, model: keras.Model) -> list[dict]:
             for name, variables in _groups(model).items():
                 for index, variable in enumerate(variables):
                     variable.assign(file[f"{name}/{index}"][()])
+        finalize(model)
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
             f"State {path} is damaged or of another model ({error}). Train into a new folder instead."

@@ -29,16 +29,16 @@ def check_adapt(adapt: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def find_change(
-    source: Shape, target: Shape, rules: tuple[str, ...], *, entry: bool
+    source: Shape, target: Shape, rules: tuple[str, ...], *, axis: int | None
 ) -> tuple[Change, str] | None:
     """The function that brings an array of shape `source` to `target`, and its name; None where no rule does.
 
-    `entry` says that the layer meets the image's own channels: only there may their number change. A kernel is
-    `(k..., in, out)`; a vector is a parameter of a normalisation in front of the first convolution.
+    `axis` is that of the image's own channels (see `mstl.models.entry`), None for a tensor that does not meet them:
+    only there may their number change.
     """
     shape, steps = source, []
-    for find in (_inflation, _channel_change) if entry else (_inflation,):
-        if (step := find(shape, target, rules)) is not None:
+    for find in (_inflation, _channel_change):
+        if (step := find(shape, target, rules, axis)) is not None:
             steps.append(step)
             shape = step[2]
     if shape != target or not steps:
@@ -46,7 +46,7 @@ def find_change(
     return partial(_through, changes=[change for change, _, _ in steps]), ", ".join(name for _, name, _ in steps)
 
 
-def _inflation(source: Shape, target: Shape, rules: tuple[str, ...]) -> tuple[Change, str, Shape] | None:
+def _inflation(source: Shape, target: Shape, rules: tuple[str, ...], _: int | None) -> tuple[Change, str, Shape] | None:
     """Change, its name and the shape after it, for a 2D kernel that is to be a 3D one."""
     how = next((rule for rule in rules if rule in INFLATIONS), None)
     if how is None or (len(source), len(target)) != (4, 5):
@@ -54,15 +54,16 @@ def _inflation(source: Shape, target: Shape, rules: tuple[str, ...]) -> tuple[Ch
     return partial(inflate_kernel, depth=target[0], how=how), how, (target[0], *source)
 
 
-def _channel_change(source: Shape, target: Shape, rules: tuple[str, ...]) -> tuple[Change, str, Shape] | None:
+def _channel_change(
+    source: Shape, target: Shape, rules: tuple[str, ...], axis: int | None
+) -> tuple[Change, str, Shape] | None:
     """The same for another number of input channels."""
     how = next((rule for rule in rules if rule in CHANNELS), None)
-    if how is None or source == target or len(source) != len(target):
+    if how is None or axis is None or source == target or len(source) != len(target):
         return None
-    axis = -1 if len(source) == 1 else -2
     if how == "truncate" and target[axis] > source[axis]:
         return None
-    change = adapt_statistics if len(source) == 1 else adapt_channels
+    change = adapt_statistics if len(source) == 1 else partial(adapt_channels, axis=axis)
     after = [*source]
     after[axis] = target[axis]
     return partial(change, channels=target[axis], how=how), f"{how} of channels", tuple(after)
@@ -74,21 +75,21 @@ def _through(array: np.ndarray, *, changes: list[Change]) -> np.ndarray:
     return array
 
 
-def adapt_channels(kernel: np.ndarray, channels: int, *, how: str) -> np.ndarray:
-    """A kernel `(k..., in, out)` for another number of input channels.
+def adapt_channels(kernel: np.ndarray, channels: int, *, how: str, axis: int = -2) -> np.ndarray:
+    """A kernel for another number of input channels, which lie along `axis`: `(k..., in, out)` by default.
 
     "sum" shares the sum over channels among the new ones: an image whose channels are all equal gives the
     same output as before. The others keep the sum of squares, hence the output's variance where channels are
     independent and of unit variance: "mean" gives every new channel the mean kernel, "repeat" goes through
     the old ones again and again, "truncate" takes the first (at most as many as there are).
     """
-    old = kernel.shape[-2]
+    old = kernel.shape[axis]
     if how == "sum":
-        return np.repeat(kernel.sum(axis=-2, keepdims=True) / channels, channels, axis=-2).astype(kernel.dtype)
+        return np.repeat(kernel.sum(axis=axis, keepdims=True) / channels, channels, axis=axis).astype(kernel.dtype)
     if how == "mean":
-        new = np.repeat(kernel.mean(axis=-2, keepdims=True), channels, axis=-2)
+        new = np.repeat(kernel.mean(axis=axis, keepdims=True), channels, axis=axis)
     else:
-        new = np.take(kernel, np.arange(channels) % old, axis=-2)
+        new = np.take(kernel, np.arange(channels) % old, axis=axis)
     energy = float(np.square(new, dtype=np.float64).sum())
     scale = np.sqrt(np.square(kernel, dtype=np.float64).sum() / energy) if energy > 0 else 1.0
     return (new * scale).astype(kernel.dtype)

@@ -103,6 +103,11 @@ def _notes(model: keras.Model, frozen: dict[str, ModelTensor]) -> list[str]:
             f"{len(lost)} frozen batch norm layers are called with training=True (such as {lost[0]}): frozen, "
             "they normalise with their moving statistics instead of the batch's, so the model's output changes."
         )
+    if model._inbound_nodes:
+        notes.append(
+            f"Model '{model.name}' is called by another. If that one was compiled, it goes on as before: freeze that "
+            "one, or compile it again."
+        )
     adapted = sorted(layers & adapted_layers(model))
     if adapted:
         notes.append(

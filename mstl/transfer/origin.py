@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -19,19 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Origin:
-    """One transfer into a model: `init` is a path or a name of the registry, `options` those of `plan_transfer`.
-
-    `report` is None where a resumed training left the transfer out, because its state holds all weights.
-    """
+    """One transfer into a model: `init` is a path or a name of the registry, `options` those of `plan_transfer`."""
 
     init: str
-    options: Mapping[str, object] = field(default_factory=dict)
-    report: TransferReport | None = None
+    options: Mapping[str, object]
+    report: TransferReport
 
     def to_dict(self) -> dict:
         """Plain values for JSON, with the SHA-256 of the file where it is still there."""
-        if self.report is None:
-            return {"init": self.init, "options": dict(self.options)}
         path = self.report.path
         digest = sha256(path) if path.is_file() else None
         account = self.report.to_dict()
@@ -43,7 +38,7 @@ _ORIGINS: WeakKeyDictionary[keras.Model, tuple[Origin, ...]] = WeakKeyDictionary
 
 def add_origin(model: keras.Model, origin: Origin) -> None:
     """Note that weights of `origin` were put into `model`, beside earlier ones or, if it filled all, in their place."""
-    complete = origin.report is not None and len(origin.report.loaded) == len(tensors_of(model))
+    complete = len(origin.report.loaded) == len(tensors_of(model))
     _ORIGINS[model] = (origin,) if complete else (*origins_of(model), origin)
 
 
@@ -56,7 +51,7 @@ def describe_origins(model: keras.Model) -> dict:
     """Every transfer into `model`, and how many parameters of each block were loaded, adapted, or drawn at random."""
     origins = origins_of(model)
     kinds = {"load": "loaded", "renamed": "loaded", "adapted": "adapted"}
-    rows = [row for origin in origins if origin.report for row in origin.report.rows]
+    rows = [row for origin in origins for row in origin.report.rows]
     filled = {row.target: kinds[row.status] for row in rows if row.status in kinds}
     blocks = []
     for block, layers in blocks_of(model).items():
@@ -70,6 +65,6 @@ def describe_origins(model: keras.Model) -> dict:
 
 def adapted_layers(model: keras.Model) -> set[str]:
     """Paths of the layers of `model` that hold weights adapted to fit."""
-    reports = [origin.report for origin in origins_of(model) if origin.report]
-    adapted = {row.target for report in reports for row in report.rows if row.status == "adapted"}
+    rows = [row for origin in origins_of(model) for row in origin.report.rows]
+    adapted = {row.target for row in rows if row.status == "adapted"}
     return {tensor.layer for path, tensor in tensors_of(model).items() if path in adapted}

@@ -10,9 +10,9 @@ import numpy as np
 
 from mstl._keras import keras, tf
 from mstl.errors import TransferError
-from mstl.models.entry import entry_layers
+from mstl.models.entry import channel_axes
 from mstl.models.groups import scope_layers
-from mstl.models.tree import ModelTensor, tensors_of
+from mstl.models.tree import ModelTensor, finalize, tensors_of
 from mstl.transfer.adapt import Change, check_adapt, find_change
 from mstl.transfer.checkpoint import Checkpoint, Tensor
 from mstl.transfer.digest import norm_of, sha256_of
@@ -98,6 +98,7 @@ class TransferPlan(StatusTable):
         self._check_numbers(allow_nonfinite=allow_nonfinite)
         put = iter(_carried_out([row for row in self.rows if row.status in LOADED], self.weights, self.checkpoint))
         rows = tuple(next(put) if row.status in LOADED else ReportRow(*_facts(row)) for row in self.rows)
+        finalize(self.model)
         report = TransferReport(self.checkpoint.path, rows, self.notes)
         options = {**self.options, "allow_partial": allow_partial}
         add_origin(self.model, Origin(init or str(self.checkpoint.path), options, report))
@@ -115,7 +116,7 @@ class TransferPlan(StatusTable):
             raise TransferError(
                 f"{self.checkpoint.path.name} has nothing for {len(missing)} of {wanted} tensors of the model, first "
                 f"'{missing[0].target}' ({missing[0].reason}). Leave them out with include or exclude, lead to them "
-                "with rename, mapping or adapt, or allow a partial transfer."
+                "with rename, mapping or adapt, or accept it with allow_partial (init_partial in an experiment)."
             )
 
     def _nothing_for(self, scope: str, layers: frozenset[str]) -> str:
@@ -159,7 +160,7 @@ def plan_transfer(
     *,
     include: Scope | None = None,
     exclude: Scope | None = None,
-    rename: Iterable[tuple[str, str]] = (),
+    rename: Mapping[str, str] | Iterable[tuple[str, str]] = (),
     match: Iterable[str] = WAYS,
     adapt: str | Iterable[str] = "error",
     mapping: Mapping[str, str] | None = None,
@@ -168,8 +169,8 @@ def plan_transfer(
 
     include, exclude: groups of the model ("encoder", "decoder", "head", "encoder1"; see
     `mstl.models.groups.groups_of`), regexes searched in paths of its layers ("model_1/conv0"), or lists of
-    both; by default the whole model. rename: pairs (regex, replacement) applied to the file's paths
-    ("conv_1/kernel"). mapping: model's path -> file's path, of layers or tensors. match: see
+    both; by default the whole model. rename: pairs (regex, replacement), or a dictionary of them, applied to the
+    file's paths ("conv_1/kernel"). mapping: model's path -> file's path, of layers or tensors. match: see
     `mstl.transfer.matching.match_tensors`. adapt: "error", or rules for what differs in shape: "sum", "mean",
     "repeat" or "truncate" for the image's channels, "inflate:centre" or "inflate:mean" for 2D kernels in 3D.
 
@@ -177,14 +178,18 @@ def plan_transfer(
     "no source" (nothing in the file), "unused" (of the file). Raises `TransferError` for a wrong rule,
     `InputError` for a scope that means no layer.
     """
-    rules, rename, match = check_adapt(adapt), list(rename), [match] if isinstance(match, str) else list(match)
+    if not isinstance(checkpoint, Checkpoint):
+        raise TransferError(
+            f"{checkpoint!r} is no Checkpoint. Open one by Checkpoint.open(path), or use transfer_weights(path, model)."
+        )
+    rules, rename, match = check_adapt(adapt), _pairs_of(rename), [match] if isinstance(match, str) else list(match)
     weights = tensors_of(model)
     scopes = _scopes(model, weights, include, exclude)
     layers = frozenset().union(*scopes.values())
     matches = match_tensors(checkpoint, model, weights=weights, rename=rename, match=match, mapping=mapping)
-    entry = entry_layers(model) if rules != ("error",) else set()
+    axes = channel_axes(model) if rules != ("error",) else {}
     wanted = [tensor for tensor in weights.values() if tensor.layer in layers]
-    rows = [_row(tensor, matches.get(tensor.path), checkpoint, rules, entry) for tensor in wanted]
+    rows = [_row(tensor, matches.get(tensor.path), checkpoint, rules, axes.get(tensor.path)) for tensor in wanted]
     used = {row.source for row in rows if row.status in LOADED}
     others = {match.source: "out of scope" for match in matches.values()}
     others |= {row.source: "of another shape" for row in rows if row.status == "shape mismatch"}
@@ -193,6 +198,15 @@ def plan_transfer(
     options = {"include": include, "exclude": exclude, "rename": rename, "match": match, "adapt": adapt}
     options["mapping"] = None if mapping is None else dict(mapping)
     return TransferPlan(checkpoint, model, weights, (*rows, *unused), scopes, options, checkpoint.notes)
+
+
+def _pairs_of(rename: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Rename rules as pairs; raises `TransferError` for anything else."""
+    rules = list(rename.items()) if isinstance(rename, Mapping) else list(rename)
+    pairs = [tuple(rule) for rule in rules if not isinstance(rule, str) and len(rule) == 2]
+    if len(pairs) < len(rules) or not all(isinstance(text, str) for pair in pairs for text in pair):
+        raise TransferError(f"rename is {rename!r}; pairs (regex, replacement) are expected: [('^old', 'new')].")
+    return pairs
 
 
 def _scopes(
@@ -207,7 +221,7 @@ def _scopes(
 
 
 def _row(
-    target: ModelTensor, match: Match | None, checkpoint: Checkpoint, rules: tuple[str, ...], entry: set[str]
+    target: ModelTensor, match: Match | None, checkpoint: Checkpoint, rules: tuple[str, ...], axis: int | None
 ) -> PlanRow:
     if match is None:
         return PlanRow("no source", target.path, None, target.shape, None, "no tensor of the file belongs to it")
@@ -216,7 +230,7 @@ def _row(
     if source.shape == target.shape:
         status = "load" if source.path == target.path else "renamed"
         return PlanRow(status, target.path, source.path, **shapes, reason=_with_cast(match.reason, source, target))
-    found = find_change(source.shape, target.shape, rules, entry=target.layer in entry)
+    found = find_change(source.shape, target.shape, rules, axis=axis)
     if found is None:
         reason = f"{source.shape} in the file, {target.shape} in the model"
         return PlanRow("shape mismatch", target.path, source.path, **shapes, reason=reason)

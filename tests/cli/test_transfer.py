@@ -1,5 +1,6 @@
 """`mstl inspect` and `mstl transfer` as a person types them."""
 import json
+import subprocess
 import sys
 import warnings
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from mstl.cli import main
+from mstl.config import Experiment
 from mstl.models import unet_small
 
 SMALL = ("--set", "width=2", "--set", "depth=2", "--set", "channels=1")
@@ -55,6 +57,22 @@ def test_inspect_tells_version_and_training_of_a_whole_model(mstl, tmp_path, nam
     assert "trained with optimizer adam, loss mse." in output.lower()
 
 
+def test_inspect_takes_a_run_or_a_published_name(mstl, weights):
+    (weights.parent / "run").mkdir()
+    weights.rename(weights.parent / "run" / "best.h5")
+    assert "best.h5: Keras 2 weights" in mstl("inspect", weights.parent / "run")[1]
+    assert "unet-small-phantoms.h5: Keras 2" in mstl("inspect", "unet-small-phantoms")[1]
+    code, _, error = mstl("inspect", "absent.h5")
+    assert code == 1
+    assert "'absent.h5' are no file, no run and none of" in error
+
+
+def test_inspect_starts_no_tensorflow(tmp_path, weights):
+    code = "import sys; from mstl.cli import main\ntry: main()\nfinally: print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, "inspect", str(weights)], capture_output=True, check=True)
+    assert done.stdout.endswith(b"False\n")
+
+
 def test_inspect_reads_the_numbers_where_asked(mstl, weights):
     rows = json.loads(mstl("inspect", weights, "--values", "--json")[1])["tensors"]
     bias = next(row for row in rows if row["path"] == "final_conv/bias")
@@ -96,6 +114,29 @@ def test_rules_of_the_command_line_reach_the_plan(mstl, weights):
     assert code == 0
     assert "adapted" in output
     assert "nothing in the model belongs to it" in output
+
+
+def test_the_rules_of_an_experiment_hold_where_no_option_is_given(mstl, weights, tiny_prepared, tmp_path):
+    small = {"width": 2, "depth": 2}
+    rules = {"init_exclude": "head", "init_adapt": "mean"}
+    Experiment(prepared=str(tiny_prepared.folder), model="unet-small", model_options=small, **rules).save(
+        tmp_path / "experiment.yaml"
+    )
+    code, output, _ = mstl("transfer", weights, "--to", tmp_path / "experiment.yaml")
+    assert code == 0
+    assert "1 adapted" in output
+    assert "2 unused" in output
+    code, output, _ = mstl("transfer", weights, "--to", tmp_path / "experiment.yaml", "--exclude", "encoder")
+    assert "1 adapted" not in output
+
+
+def test_a_run_and_a_published_name_are_weights_too(mstl, weights):
+    (weights.parent / "run").mkdir()
+    weights.rename(weights.parent / "run" / "best.h5")
+    assert mstl("transfer", weights.parent / "run", "--to", "unet-small", *SMALL)[0] == 0
+    code, output, _ = mstl("transfer", "unet-small-phantoms", "--to", "unet-small")
+    assert code == 0
+    assert "100 load" in output
 
 
 @pytest.mark.parametrize(

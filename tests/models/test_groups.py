@@ -241,7 +241,14 @@ def test_a_scope_never_means_a_layer_without_weights():
         scope_layers(unet(), "relu")
 
 
-@pytest.mark.parametrize("scope", ["decoder9", "nothing", ["encoder", "nothing"]])
+def test_a_group_that_the_model_lacks_is_not_taken_for_a_regex():
+    image = keras.layers.Input((16, 16, 1))
+    model = keras.Model(image, keras.layers.Dense(1, name="decoder")(keras.layers.Flatten()(image)))
+    with pytest.raises(InputError, match=r"has no group 'decoder'\. Its groups are"):
+        scope_layers(model, "decoder")
+
+
+@pytest.mark.parametrize("scope", ["nothing", ["encoder", "nothing"]])
 def test_a_scope_that_means_nothing_names_the_groups_and_an_example(scope):
     with pytest.raises(InputError, match=r"encoder, decoder, head, encoder1.* such as e1_conv"):
         scope_layers(unet(), scope)

@@ -1,5 +1,9 @@
+import numpy as np
+import pytest
+
 from mstl._keras import keras
-from mstl.models.tree import layers_of, tensors_of, variable_name
+from mstl.errors import InputError
+from mstl.models.tree import finalize, layers_of, tensors_of, variable_name
 from tests.networks import nested, unet
 from tests.twins import Net
 
@@ -45,3 +49,29 @@ def test_a_variable_is_what_follows_the_layers_name():
     assert variable_name("scope/conv0/kernel:0", layer="conv0") == "kernel"
     assert variable_name("gru/cell/kernel:0", layer="gru") == "cell/kernel"
     assert variable_name("other/kernel:0", layer="conv0") == "kernel"
+
+
+def test_a_model_with_weights_outside_of_its_layers_is_refused():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense, self.gain = keras.layers.Dense(1), self.add_weight(name="gain", shape=())
+
+        def call(self, inputs):
+            return self.dense(inputs) * self.gain
+
+    model = Own()
+    model(np.ones((1, 2), np.float32))
+    with pytest.raises(InputError, match=r"has weights outside of its layers \('gain"):
+        tensors_of(model)
+
+
+def test_finalized_layers_compute_from_their_new_weights():
+    image = keras.layers.Input((2,))
+    model, twin = (keras.Model(image, keras.layers.Normalization(name="scale")(image)) for _ in range(2))
+    model.get_layer("scale").adapt(np.array([[0.0, 10.0], [4.0, 30.0]]))
+    for tensor, value in zip(tensors_of(twin).values(), model.get_weights(), strict=True):
+        tensor.value.assign(value)
+    finalize(twin)
+    images = np.array([[1.0, 2.0]], np.float32)
+    assert np.array_equal(twin.predict(images, verbose=0), model.predict(images, verbose=0))

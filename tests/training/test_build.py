@@ -25,8 +25,8 @@ def test_equal_seeds_draw_equal_weights():
 
 
 def test_a_name_has_three_channels_where_none_are_given():
-    assert model_named("unet-small", options=["width=2", "depth=2"]).input_shape[-1] == 3
-    assert model_named("unet-small", options=["width=2", "depth=2", "channels=5"]).input_shape[-1] == 5
+    assert model_named("unet-small", options=["width=2", "depth=2"])[0].input_shape[-1] == 3
+    assert model_named("unet-small", options=["width=2", "depth=2", "channels=5"])[0].input_shape[-1] == 5
 
 
 def test_an_experiment_and_its_run_name_the_same_model(prepared, tmp_path):
@@ -34,7 +34,8 @@ def test_an_experiment_and_its_run_name_the_same_model(prepared, tmp_path):
     experiment.save(tmp_path / "experiment.yaml")
     run = train_experiment(experiment, out=tmp_path / "run")
     named = [model_named(str(tmp_path / "experiment.yaml")), model_named(str(run.folder))]
-    assert [model.count_params() for model in named] == [run.model().count_params()] * 2
+    assert [model.count_params() for model, _ in named] == [run.model().count_params()] * 2
+    assert [experiment.model for _, experiment in named] == ["unet-small"] * 2
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ def test_an_experiment_and_its_run_name_the_same_model(prepared, tmp_path):
         ("unet-tiny", [], "Model 'unet-tiny' is unknown"),
         ("unet-small", ["width"], "not of the form key=value"),
         ("unet-small", ["wide=3"], "has no option 'wide'. Its options are"),
+        ("unet-small", ["channels=four"], "Model 'unet-small' cannot be built with channels='four'"),
         ("absent.yaml", [], "absent.yaml does not exist"),
     ],
 )

@@ -120,7 +120,7 @@ class StopAfterOneEpoch(keras.callbacks.Callback):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"init": "absent.h5"}, "init is 'absent.h5', which is no file, no run and none of random, imagenet"),
+        ({"init": "absent.h5"}, "Weights 'absent.h5' are no file, no run and none of imagenet"),
         ({"init": "imagenet"}, "No ImageNet weights belong to model 'unet-small'"),
         ({"model_options": {"depht": 2}}, "Model 'unet-small' has no option 'depht'. Its options are"),
         ({"model": "unet-tiny"}, "Model 'unet-tiny' is unknown"),

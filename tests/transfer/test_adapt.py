@@ -67,8 +67,8 @@ def test_the_centre_keeps_the_response_to_every_section_of_its_own(kernel):
 
 
 def test_channels_change_only_where_the_image_enters():
-    assert find_change((3, 3, 3, 8), (3, 3, 1, 8), ("sum",), entry=True)[1] == "sum of channels"
-    assert find_change((3, 3, 3, 8), (3, 3, 1, 8), ("sum",), entry=False) is None
+    assert find_change((3, 3, 3, 8), (3, 3, 1, 8), ("sum",), axis=-2)[1] == "sum of channels"
+    assert find_change((3, 3, 3, 8), (3, 3, 1, 8), ("sum",), axis=None) is None
 
 
 @pytest.mark.parametrize(
@@ -76,15 +76,15 @@ def test_channels_change_only_where_the_image_enters():
     [((3, 3, 3, 8), (3, 3, 3, 16)), ((3, 3, 3, 8), (5, 5, 3, 8)), ((3, 3, 3, 8), (3, 3, 1, 16)), ((8,), (3, 3, 1, 8))],
 )
 def test_other_widths_and_sizes_stay_mismatches(source, target):
-    assert find_change(source, target, ("sum", "inflate:mean"), entry=True) is None
+    assert find_change(source, target, ("sum", "inflate:mean"), axis=-2) is None
 
 
 def test_truncation_does_not_make_channels():
-    assert find_change((3, 3, 1, 8), (3, 3, 3, 8), ("truncate",), entry=True) is None
+    assert find_change((3, 3, 1, 8), (3, 3, 3, 8), ("truncate",), axis=-2) is None
 
 
 def test_both_rules_go_together(kernel):
-    change, how = find_change((3, 3, 3, 5), (3, 3, 3, 1, 5), ("sum", "inflate:centre"), entry=True)
+    change, how = find_change((3, 3, 3, 5), (3, 3, 3, 1, 5), ("sum", "inflate:centre"), axis=-2)
     assert how == "inflate:centre, sum of channels"
     assert change(kernel).shape == (3, 3, 3, 1, 5)
 

@@ -330,7 +330,7 @@ def test_freezing_everything_says_that_nothing_is_left_to_train():
         ("first:", "N from 0 to"),
         ("first:999", r"N from 0 to \d+, the layers"),
         ("encodr", r"'encodr' means no layer.*encoder, decoder, head"),
-        ("decoder7", "means no layer"),
+        ("decoder7", "has no group .decoder7."),
         ("conv(", "neither a group nor a regex"),
         (("encoder", "nowhere"), "nowhere"),
         ("gradual", "unfreeze_epochs"),

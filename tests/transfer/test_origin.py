@@ -6,7 +6,7 @@ from mstl._keras import keras
 from mstl.files import sha256
 from mstl.models import unet_small
 from mstl.transfer.freezing import freeze
-from mstl.transfer.origin import Origin, add_origin, adapted_layers, describe_origins, origins_of
+from mstl.transfer.origin import adapted_layers, describe_origins, origins_of
 from mstl.transfer.plan import transfer_weights
 
 
@@ -64,10 +64,11 @@ def test_freezing_layers_with_adapted_weights_is_warned_of(weights):
     assert any("encoder1_conv1" in note for note in report.notes)
 
 
-def test_weights_that_were_only_noted_tell_their_name():
-    model = small()
-    add_origin(model, Origin("somewhere.h5", {"include": None}))
-    assert describe_origins(model)["transfers"] == [{"init": "somewhere.h5", "options": {"include": None}}]
+def test_freezing_a_model_that_another_calls_is_warned_of():
+    inner, image = small(), keras.layers.Input((8, 8, 2))
+    keras.Model(image, inner(image))
+    with pytest.warns(UserWarning, match="is called by another"):
+        freeze(inner, "encoder")
 
 
 def test_a_model_as_it_was_drawn_is_all_random():

@@ -1,0 +1,39 @@
+"""The file that a word means."""
+import pytest
+
+from mstl.errors import InputError
+from mstl.transfer.source import find_source
+
+
+def test_a_file_is_itself_and_a_folder_its_best_weights(tmp_path):
+    for name in ("weights.h5", "best.h5"):
+        (tmp_path / name).write_bytes(b"")
+    assert find_source(str(tmp_path / "weights.h5")).path == tmp_path / "weights.h5"
+    assert find_source(str(tmp_path)).path == tmp_path / "best.h5"
+    assert find_source(str(tmp_path)).include is None
+
+
+def test_a_published_name_brings_its_entry():
+    source = find_source("unet-small-phantoms")
+    assert source.path.name == "unet-small-phantoms.h5"
+    assert source.entry.modalities == ("flair", "t1", "t2")
+
+
+def test_a_file_of_a_published_name_comes_first(tmp_path, monkeypatch):
+    (tmp_path / "unet-small-phantoms").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert find_source("unet-small-phantoms").entry is None
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("absent.h5", "are no file, no run and none of imagenet"), ("imagenet", "No ImageNet weights belong to")],
+)
+def test_what_means_nothing_is_refused(word, message):
+    with pytest.raises(InputError, match=message):
+        find_source(word, model_name="x")
+
+
+def test_a_folder_without_best_weights_is_no_run(tmp_path):
+    with pytest.raises(InputError, match=r"holds no best\.h5; a run has one"):
+        find_source(str(tmp_path))
