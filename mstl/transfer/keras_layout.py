@@ -16,6 +16,7 @@ from mstl.transfer.model_config import classes_in, positional_names, sentences_o
 from mstl.transfer.naming import conventional_variables, is_numbered
 
 _CONTAINERS = {"layers", "_layers", "_layer_checkpoint_dependencies", "_operations"}
+_LONGEST = 4096  # characters of a layer's path
 _OTHERS = ("optimizer", "_optimizer", "metrics", "_metrics", "compile_metrics", "loss", "compile_loss")
 
 
@@ -118,17 +119,21 @@ def _keras2(attributes: _Attributes, datasets: Mapping[str, h5py.Dataset], *, na
         raise TransferError(f"{name} lists layer '{twice}' twice; names must be unique. Save the model again.")
     config = attributes.json("model_config")
     classes = classes_in(config)
-    nested = _nested(classes)
+    nested = _nested(classes, name=name)
     entries = []
     for layer in layers:
         group = f"{root}/{layer}" if root else layer
         if group not in attributes.file:
             raise TransferError(f"{name} lists layer '{layer}' and does not hold it. Copy or download it again.")
+        copies: Counter[tuple[str, str]] = Counter()
         for weight in dict.fromkeys(attributes.names(group, "weight_names") or ()):
             place = f"{group}/{weight}"
             if place not in datasets:
                 raise TransferError(f"{name} lists '{place}' and does not hold it. Copy or download it again.")
             path, variable = _owner(layer, weight, nested.get(layer, {}), is_leaf=layer in classes)
+            copies[path, variable] += 1
+            if layer in classes and copies[path, variable] > 1:  # as of a wrapped model, named as a model names them
+                variable = f"{variable}_{copies[path, variable] - 1}"
             entries.append(Entry(path, variable, classes.get(path), place))
     rank = {path: number for number, path in enumerate(classes)}
     entries.sort(key=lambda entry: rank.get(entry.layer, -1))  # nested groups list what was frozen last
@@ -144,33 +149,50 @@ def _keras2(attributes: _Attributes, datasets: Mapping[str, h5py.Dataset], *, na
     )
 
 
-def _nested(classes: Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
-    """Paths of the layers within each nested model, by their last name."""
-    found: dict[str, dict[str, list[str]]] = {}
+def _nested(classes: Mapping[str, str], *, name: str) -> dict[str, dict[str, str | None]]:
+    """Paths of the layers within each nested model, by every ending of them; None where two end alike."""
+    found: dict[str, dict[str, str | None]] = {}
     for path in classes:
+        _check_length(path, name=name)
         parts = path.split("/", DEEPEST)
         for depth in range(1, len(parts)):
-            found.setdefault("/".join(parts[:depth]), {}).setdefault(path.rsplit("/", 1)[1], []).append(path)
+            inner = found.setdefault("/".join(parts[:depth]), {})
+            for start in range(len(parts)):
+                ending = "/".join(parts[start:])
+                inner[ending] = path if inner.get(ending, path) == path else None
     return found
 
 
-def _owner(layer: str, weight: str, inner: Mapping[str, list[str]], *, is_leaf: bool) -> tuple[str, str]:
+def _check_length(path: str, *, name: str) -> str:
+    if len(path) > _LONGEST:
+        raise TransferError(
+            f"{name} names a layer by {len(path)} characters ('{path[:40]}...'); at most {_LONGEST} are read. "
+            "Shorten the names and save it again."
+        )
+    return path
+
+
+def _owner(layer: str, weight: str, inner: Mapping[str, str | None], *, is_leaf: bool) -> tuple[str, str]:
     """Path of the layer that a weight in the group `layer` belongs to, and the variable.
 
     In the group of a nested model stand the weights of all its layers, "model_1/conv0/kernel:0" or
-    "conv0/kernel:0"; `inner` are their paths by last name, where known. In the group of a plain layer its scope
-    may be numbered, "conv0_1/kernel:0".
+    "conv0/kernel:0"; `inner` are their paths by ending, where known. In the group of a plain layer its scope
+    may be numbered, "conv0_1/kernel:0", and its name may have slashes.
     """
-    parts = weight.split(":")[0].split("/")
-    parts = parts[parts.index(layer) :] if layer in parts[:-1] else parts
-    owners = [path for part in parts[:-1] for path in inner.get(part, ())]
-    if owners:
-        best = max(owners, key=lambda path: len(set(path.split("/")) & set(parts)))
-        return best, "/".join(parts[parts.index(best.rsplit("/", 1)[1]) + 1 :])
-    scope = parts[1:-1] if parts[0] == layer or is_numbered(parts[0], layer) else parts[:-1]
+    weight = weight.split(":")[0]
+    _, found, behind = f"/{weight}".partition(f"/{layer}/")
+    parts = (f"{layer}/{behind}" if found else weight).split("/")
+    for length in range(min(len(parts) - 1, DEEPEST), 0, -1):
+        for start in range(len(parts) - length):
+            path = inner.get("/".join(parts[start : start + length]))
+            if path is not None:
+                return path, "/".join(parts[start + length :])
     if is_leaf and not inner:
-        return layer, "/".join([*scope, parts[-1]]) if parts[0] == layer else parts[-1]
-    return "/".join([layer, *scope]), parts[-1]
+        return layer, behind or parts[-1]
+    slashes = layer.count("/") + 1
+    numbered = is_numbered("/".join(parts[:slashes]), layer)
+    rest = behind.split("/") if found else parts[slashes:] if numbered else parts
+    return "/".join([layer, *rest[:-1]]), rest[-1]
 
 
 def _numbered_entries(
@@ -186,7 +208,7 @@ def _numbered_entries(
     rank = {group: number for number, group in enumerate(names)}
     ranked = sorted(groups, key=lambda group: rank.get(group, len(rank)))
     for group in ranked:
-        layer = names.get(group) or _named(group, attributes)
+        layer = names.get(group) or _check_length(_named(group, attributes), name=attributes.name)
         indices = sorted(groups[group], key=int)
         kind = classes.get(layer)
         variables = conventional_variables(kind or group.rsplit("/", 1)[-1], len(indices)) or indices

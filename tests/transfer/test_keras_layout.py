@@ -1,8 +1,11 @@
+import json
+
 import h5py
 import numpy as np
 import pytest
 
 from mstl._keras import keras
+from mstl.errors import TransferError
 from mstl.transfer.checkpoint import Checkpoint
 from tests.networks import nested
 from tests.twins import FILES, randomise, write
@@ -36,10 +39,44 @@ def keras2(path, groups):
         ("model_1", "model_1/conv0/kernel:0", "model_1/conv0/kernel"),
         ("model_1", "conv0/kernel:0", "model_1/conv0/kernel"),
         ("gru", "gru/gru_cell/kernel:0", "gru/gru_cell/kernel"),
+        ("enc/conv", "enc/conv/kernel:0", "enc/conv/kernel"),
+        ("enc/conv", "scope/enc/conv/kernel:0", "enc/conv/kernel"),
+        ("enc/conv", "enc/conv_1/kernel:0", "enc/conv/kernel"),
     ],
 )
 def test_weights_are_named_by_their_layer_whatever_the_scope(tmp_path, layer, weight, expected):
     assert paths(keras2(tmp_path / "a.h5", {layer: [weight]})) == [expected]
+
+
+@pytest.mark.parametrize("where", ["config", "vars"])
+def test_very_long_names_are_refused(tmp_path, where):
+    path = tmp_path / "a.weights.h5"
+    if where == "config":
+        inner = {"class_name": "Dense", "config": {"name": "d"}}
+        for _ in range(6):
+            inner = {"class_name": "Functional", "config": {"name": "m" * 800, "layers": [inner]}}
+        keras2(path, {"a": ["a/kernel:0"]})
+        with h5py.File(path, "r+") as file:
+            file.attrs["model_config"] = json.dumps(inner | {"config": {"layers": [inner]}})
+    else:
+        with h5py.File(path, "w") as file:
+            group = file
+            for _ in range(6):
+                group = group.create_group("layers/functional")
+                group.create_group("vars").attrs["name"] = "m" * 800
+            group["vars/0"] = np.ones(2, np.float32)
+    with pytest.raises(TransferError, match="characters"):
+        paths(path)
+
+
+def test_a_wrapped_model_has_its_variables_told_apart(tmp_path):
+    names = ["conv2d/kernel:0", "conv2d_1/kernel:0"]
+    path = keras2(tmp_path / "a.h5", {"td": names})
+    config = {"class_name": "Functional", "config": {"layers": [
+        {"class_name": "TimeDistributed", "config": {"name": "td"}}]}}  # fmt: skip
+    with h5py.File(path, "r+") as file:
+        file.attrs["model_config"] = json.dumps(config)
+    assert paths(path) == ["td/kernel", "td/kernel_1"]
 
 
 def test_layers_without_weights_are_passed_over_and_the_order_is_the_files(tmp_path):
