@@ -9,7 +9,7 @@ from mstl.errors import TransferError
 from mstl.transfer.hdf5 import DEEPEST, LONGEST
 from mstl.transfer.naming import snake_case
 
-_MOST = 1 << 22  # characters of all layers' paths; a network of 1,000 layers has about 50,000
+_MOST = 1 << 24  # characters of all layers' paths, by their parts squared; a network of 1,000 layers has 200,000
 _NORMS = ("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization")
 
 
@@ -91,12 +91,16 @@ def name_of(layer: dict) -> str:
 
 
 def _leaves(config: dict | None) -> Iterator[tuple[str, str, dict]]:
-    """Path, place in a Keras 3 weights file and configuration of every layer; all names together are bounded."""
+    """Path, place in a Keras 3 weights file and configuration of every layer.
+
+    All paths together are bounded, those of many parts sooner: weights are looked up by every ending of a path
+    within every model that it goes through.
+    """
     total = 0
     for path, place, layer in _walk(config, "", ""):
-        total += len(path) + len(place)
+        total += len(path) * (path.count("/") + 1) ** 2 + len(place)
         if total > _MOST:
-            raise TransferError(f"The model's configuration has names of over {_MOST} characters. Do not use the file.")
+            raise TransferError("The model's configuration has more and longer names than networks do. Do not use it.")
         yield path, place, layer
 
 

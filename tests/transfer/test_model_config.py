@@ -70,8 +70,8 @@ def conv(name, kind="Conv2D"):
     return {"class_name": kind, "config": {"name": name}}
 
 
-def deep(levels):
-    return model("outer", deep(levels - 1)) if levels else conv("conv0")
+def deep(levels, *leaves):
+    return model("outer", *([deep(levels - 1, *leaves)] if levels > 1 else leaves))
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,9 @@ def deep(levels):
         (model("m", model("x" * 600, model("y" * 600, conv("c")))), "a name of 1201 characters"),
         (model("m", conv("c", kind="x" * 2000)), "a name of 2000 characters"),
         (model("m", conv("x" + "/a" * 65)), "nests over 64 models"),
-        (deep(67), "nests over 64 models"),
-        (model("m", model("x" * 1000, *[conv(f"c{number}") for number in range(5000)])), "over 4194304 characters"),
+        (deep(67, conv("c")), "nests over 64 models"),
+        (model("m", model("x" * 1000, *[conv(f"c{number}") for number in range(5000)])), "more and longer names"),
+        (deep(60, *[conv(f"c{number}") for number in range(100)]), "more and longer names"),
     ],
 )  # fmt: skip
 def test_names_that_no_network_has_are_refused_in_one_line(config, message):
@@ -93,7 +94,8 @@ def test_names_that_no_network_has_are_refused_in_one_line(config, message):
 
 
 def test_ten_models_within_each_other_are_read():
-    assert list(classes_in(deep(10))) == ["outer/" * 9 + "conv0"]
+    config = deep(10, *[conv(f"conv{number}") for number in range(1000)])
+    assert list(classes_in(config))[999] == "outer/" * 9 + "conv999"
 
 
 @pytest.mark.parametrize(
