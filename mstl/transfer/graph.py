@@ -56,11 +56,16 @@ def pair_by_graph(
     """Pair layers with weights by their places in two models' configurations: target -> source, both paths.
 
     A nested model stands for the whole where that pairs more. Also returns the paths (of either side) that point to
-    one layer from before and to another from behind, as those around an inserted layer do.
+    one layer from before and to another from behind, as those around an inserted layer do, or whose nested model
+    could stand for several.
     """
     mine = list(_places_in(ours, targets))
     found = [_paired(source, target) for source in _places_in(theirs, sources) for target in mine]
-    return max(found, key=lambda pairs: len(pairs[0]), default=({}, set()))
+    most = max((len(pairs) for pairs, _ in found), default=0)
+    best = [(pairs, doubtful) for pairs, doubtful in found if len(pairs) == most]
+    if any(pairs != best[0][0] for pairs, _ in best):
+        return {}, {path for pairs, doubtful in best for path in (*pairs, *pairs.values(), *doubtful)}
+    return best[0] if best else ({}, set())
 
 
 def _paired(source: Places, target: Places) -> tuple[dict[str, str], set[str]]:

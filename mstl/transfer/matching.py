@@ -4,39 +4,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from mstl._keras import keras
 from mstl.errors import TransferError
 from mstl.models.tree import ModelTensor, tensors_of
 from mstl.transfer.checkpoint import Checkpoint, Tensor
 from mstl.transfer.graph import config_of, pair_by_graph
-from mstl.transfer.naming import is_automatic, snake_case
+from mstl.transfer.naming import base_name, has_automatic, is_automatic, snake_case
 from mstl.transfer.ordering import LayerShapes, align, is_alike
+from mstl.transfer.pairing import Match as Match
+from mstl.transfer.pairing import Matches, Pairing, open_pairing
 
 WAYS = ("name", "order")
-
-
-@dataclass(frozen=True)
-class Match:
-    """The path of the tensor of a file that is for one weight of a model, and how it was found."""
-
-    source: str
-    reason: str
-
-
-@dataclass
-class _Open:
-    """What is still to be paired; `found` maps a model's paths to their matches."""
-
-    sources: dict[str, Tensor]
-    targets: dict[str, ModelTensor]
-    found: dict[str, Match] = field(default_factory=dict)
-
-    def pair(self, target: str, source: str, reason: str) -> None:
-        del self.targets[target]
-        del self.sources[source]
-        self.found[target] = Match(source, reason)
 
 
 def match_tensors(
@@ -47,34 +26,42 @@ def match_tensors(
     match: Iterable[str] = WAYS,
     mapping: Mapping[str, str] | None = None,
     weights: Mapping[str, ModelTensor] | None = None,
-) -> dict[str, Match]:
+) -> Matches:
     """Pair weights of `model` (keys, paths as of `tensors_of`) with tensors of `checkpoint`, each used once.
 
     `weights` are those of the model where they are known already.
 
     First the explicit `mapping` (model's path -> file's path, of tensors or layers), then `rename` (pairs of
     regex and replacement, applied to the file's paths), then the ways of `match`. By "name": equal paths, then
-    equal layer and variable where that is unique on both sides, nested models left out. By "order": see
-    `mstl.transfer.ordering.align`; with "name" beside it, only layers that Keras named by itself ("conv2d_17"),
-    which "name" then leaves alone. Shapes may differ. Raises `TransferError` for a wrong rule or path.
+    layers of equal path, their weights in order, then equal layer and variable where that is unique on both sides,
+    nested models left out, all of one nested model. By "order": place in both graphs where the file tells its own,
+    else see `mstl.transfer.ordering.align`. With both, order is for paths that hold a name which Keras gives by
+    itself ("conv2d_17", "model_1/conv0"), and names that someone gave are equal in what it pairs. Shapes may
+    differ. The `doubts` of the result say of some absent why. Raises `TransferError` for a wrong rule or path.
     """
     ways = [match] if isinstance(match, str) else list(match)
     if not ways or set(ways) - set(WAYS):
         raise TransferError(f"match is {ways}; expected one or both of {', '.join(WAYS)}.")
-    todo = _Open(dict(checkpoint.tensors), dict(weights or tensors_of(model)))
+    todo = open_pairing(checkpoint, model, dict(weights or tensors_of(model)))
     _by_mapping(todo, mapping or {})
     renamed = _by_rename(todo, list(rename))
+    by_order = "order" in ways
+    placed = any(tensor.place for tensor in checkpoint.tensors.values())
+    doubtful: set[str] = set()
     if "name" in ways:
-        _by_name(todo, renamed, automatic="order" not in ways)
-    if "order" in ways and any(tensor.place for tensor in checkpoint.tensors.values()):
-        _by_position(todo, checkpoint, model)
-    elif "order" in ways:
+        _by_name(todo, renamed, automatic=not by_order)
+    if by_order and not placed:
         doubtful = _by_graph(todo, checkpoint, model, everything="name" not in ways)
-        _by_order(todo, checkpoint, doubtful, everything="name" not in ways)
+    if "name" in ways:
+        _by_short_name(todo, renamed, automatic=not by_order)
+    if by_order and placed:
+        _by_position(todo, checkpoint, model)
+    elif by_order:
+        _by_order(todo, doubtful, everything="name" not in ways)
     return todo.found
 
 
-def _by_mapping(todo: _Open, mapping: Mapping[str, str]) -> None:
+def _by_mapping(todo: Pairing, mapping: Mapping[str, str]) -> None:
     for target, source in mapping.items():
         inner, outer = _below(target, todo.targets), _below(source, todo.sources)
         if not inner or not outer:
@@ -90,7 +77,7 @@ def _below(path: str, tensors: Mapping[str, object]) -> set[str]:
     return {known[len(path) :] for known in tensors if known == path or known.startswith(f"{path}/")}
 
 
-def _by_rename(todo: _Open, rules: list[tuple[str, str]]) -> dict[str, str]:
+def _by_rename(todo: Pairing, rules: list[tuple[str, str]]) -> dict[str, str]:
     """Pair what rules lead to a name of the model; returns new names of the open tensors -> their own."""
     renamed: dict[str, str] = {}
     for path in list(todo.sources):
@@ -110,25 +97,20 @@ def _by_rename(todo: _Open, rules: list[tuple[str, str]]) -> dict[str, str]:
     return renamed
 
 
-def _by_position(todo: _Open, checkpoint: Checkpoint, model: keras.Model) -> None:
+def _by_position(todo: Pairing, checkpoint: Checkpoint, model: keras.Model) -> None:
     """Pair what Keras 3 keeps by class and number alone: the third `Conv2D` is "conv2d_2" whatever its name.
 
     Numbers are trusted only where file and model have as many layers of the class in the same nested model.
     """
     places = dict(_places(model, ""))
-    ours = Counter(_family(places[layer]) for layer in {tensor.layer for tensor in tensors_of(model).values()})
-    theirs = Counter(_family(place) for place in {tensor.place for tensor in checkpoint.tensors.values()} if place)
+    ours = Counter(base_name(places[layer]) for layer in {tensor.layer for tensor in tensors_of(model).values()})
+    theirs = Counter(base_name(place) for place in {tensor.place for tensor in checkpoint.tensors.values()} if place)
     sources = {(tensor.place, tensor.variable): path for path, tensor in todo.sources.items()}
     for path, tensor in list(todo.targets.items()):
         place = places[tensor.layer]
         source = sources.get((place, tensor.variable))
-        if source and ours[_family(place)] == theirs[_family(place)]:
+        if source and ours[base_name(place)] == theirs[base_name(place)]:
             todo.pair(path, source, "same class and number, as Keras 3 keeps layers")
-
-
-def _family(place: str) -> str:
-    """A place without its number: "functional/conv2d_2" is one of "functional/conv2d"."""
-    return re.sub(r"_\d+$", "", place)
 
 
 def _places(model: keras.Model, prefix: str, place: str = "") -> Iterable[tuple[str, str]]:
@@ -143,19 +125,58 @@ def _places(model: keras.Model, prefix: str, place: str = "") -> Iterable[tuple[
             yield f"{prefix}{layer.name}", here
 
 
-def _by_name(todo: _Open, renamed: Mapping[str, str], *, automatic: bool) -> None:
+def _by_name(todo: Pairing, renamed: Mapping[str, str], *, automatic: bool) -> None:
+    """Pair equal paths, then the weights of equally named layers in their order where all shapes agree."""
     names = {name: path for name, path in renamed.items() if path in todo.sources}
-    own = [path for path, tensor in todo.targets.items() if automatic or not is_automatic(tensor.layer)]
-    for path in own:
-        if path in names:
+    for path in list(todo.targets):
+        if path in names and (automatic or not has_automatic(_parent(path), todo.kinds)):
             todo.pair(path, names.pop(path), "same name")
-    new = {path: name for name, path in names.items() if name != path}
-    shorts = {path: _last_two(new[path]) if path in new else _short(tensor) for path, tensor in todo.sources.items()}
-    sources = _unique(shorts)
-    targets = _unique({path: _short(todo.targets[path]) for path in own if path in todo.targets})
+    theirs: dict[str, list[str]] = {}
+    for name, path in names.items():
+        parts = name.split("/")
+        for depth in range(1, len(parts)):
+            theirs.setdefault("/".join(parts[:depth]), []).append(path)
+    for layer in todo.open_targets():
+        paths = theirs.get(layer.path, ())
+        shapes = tuple(tuple(todo.all_sources[path].shape) for path in paths)
+        if shapes == layer.shapes and (automatic or not has_automatic(layer.path, todo.kinds)):
+            for target, source in zip(layer.tensors, paths, strict=True):
+                todo.pair(target, source, "same name of the layer, same place in it")
+
+
+def _by_short_name(todo: Pairing, renamed: Mapping[str, str], *, automatic: bool) -> None:
+    """Pair layers of equal names in different nested models, for each of the model's from one of the file's."""
+    new = {path: name for name, path in renamed.items() if name != path}
+    theirs = {path: _short(tensor) for path, tensor in todo.all_sources.items()}
+    theirs |= {path: _last_two(name) for path, name in new.items()}
+    ours = {path: _short(tensor) for path, tensor in todo.all_targets.items()}
+    sources, targets = _unique(theirs), _unique(ours)
+    pairs: dict[str, list[tuple[str, str]]] = {}
     for short, target in targets.items():
-        if short in sources:
-            todo.pair(target, sources[short], "same layer and variable, nested models left out")
+        source = sources.get(short)
+        own = automatic or not has_automatic(_parent(short), todo.kinds)
+        if own and source in todo.sources and target in todo.targets:
+            pairs.setdefault(_parent(todo.all_targets[target].layer), []).append((target, source))
+    for found in pairs.values():
+        chosen = _likely_parent([_parent(todo.all_sources[source].layer) for _, source in found])
+        for target, source in found:
+            origin = _parent(todo.all_sources[source].layer)
+            if chosen is not None and f"{origin}/".startswith(f"{chosen}/"):
+                todo.pair(target, source, "same layer and variable, nested models left out")
+            else:
+                todo.found.doubts[target] = f"'{source}' has its name and stands apart from others with names that fit"
+
+
+def _likely_parent(parents: list[str]) -> str | None:
+    """The nested model that holds, at any depth, most of what was found; None where two hold as many."""
+    counts: Counter[str] = Counter()
+    for parent in parents:
+        parts = parent.split("/")
+        counts.update({"/".join(parts[:depth]) for depth in range(1, len(parts) + 1)})
+    most = max(counts.values())
+    best = [parent for parent in counts if counts[parent] == most]
+    outermost = min(best, key=len)
+    return outermost if all(f"{parent}/".startswith(f"{outermost}/") for parent in best) else None
 
 
 def _short(tensor: Tensor | ModelTensor) -> str:
@@ -172,12 +193,12 @@ def _unique(names: Mapping[str, str]) -> dict[str, str]:
     return {short: path for path, short in names.items() if counts[short] == 1}
 
 
-def _by_graph(todo: _Open, checkpoint: Checkpoint, model: keras.Model, *, everything: bool) -> set[str]:
+def _by_graph(todo: Pairing, checkpoint: Checkpoint, model: keras.Model, *, everything: bool) -> set[str]:
     """Pair layers that stand in the same place of both graphs; returns layers of whom the graphs leave doubt."""
-    sources, targets = _sides(todo, checkpoint, everything=everything)
+    sources, targets = _sides(todo, everything=everything)
     if not sources or not targets or checkpoint.model_config is None:
         return set()
-    ours = {tensor.layer for tensor in tensors_of(model).values()}
+    ours = {tensor.layer for tensor in todo.all_targets.values()}
     pairs, doubtful = pair_by_graph(checkpoint.model_config, config_of(model), set(checkpoint.layers), ours)
     unpaired = {layer.path: layer for layer in sources}
     for target in targets:
@@ -187,41 +208,48 @@ def _by_graph(todo: _Open, checkpoint: Checkpoint, model: keras.Model, *, everyt
     return doubtful
 
 
-def _pair_layers(todo: _Open, source: LayerShapes, target: LayerShapes, reason: str) -> None:
+def _pair_layers(todo: Pairing, source: LayerShapes, target: LayerShapes, reason: str) -> None:
+    automatic = is_automatic(source.path, todo.kinds)
     for one, other in zip(source.tensors, target.tensors, strict=True):
-        todo.pair(other, one, f"{reason}, automatic name {source.path}" if is_automatic(source.path) else reason)
+        todo.pair(other, one, f"{reason}, automatic name {source.path}" if automatic else reason)
 
 
-def _sides(todo: _Open, checkpoint: Checkpoint, *, everything: bool) -> tuple[list[LayerShapes], list[LayerShapes]]:
+def _sides(todo: Pairing, *, everything: bool) -> tuple[list[LayerShapes], list[LayerShapes]]:
     """Layers of the file and of the model that may be paired by their place: all, or those with automatic names."""
-    sources, targets = _layers(checkpoint.tensors, todo.sources), _layers(todo.targets, todo.targets)
+    sources, targets = todo.open_sources(named=not everything), todo.open_targets(named=not everything)
     if everything:
         return sources, targets
-    counted = [layer for layer in sources if is_automatic(layer.path)]
-    wanted = [layer for layer in targets if is_automatic(layer.path)]
+    counted = [layer for layer in sources if has_automatic(layer.path, todo.kinds)]
+    wanted = [layer for layer in targets if has_automatic(layer.path, todo.kinds)]
     return counted or (sources if wanted else []), wanted or (targets if counted else [])
 
 
-def _by_order(todo: _Open, checkpoint: Checkpoint, doubtful: set[str], *, everything: bool) -> None:
-    sides = _sides(todo, checkpoint, everything=everything)
+def _by_order(todo: Pairing, doubtful: set[str], *, everything: bool) -> None:
+    sides = _sides(todo, everything=everything)
     sources, targets = ([layer for layer in side if layer.path not in doubtful] for side in sides)
-    familiar = Counter(_parent(match.source.rsplit("/", 1)[0]) for match in todo.found.values())
+    familiar = Counter(_parent(todo.units[match.source]) for match in todo.found.values())
     parents = sorted({_parent(layer.path) for layer in sources}, key=lambda name: -familiar[name])
     nested = [[layer for layer in sources if _parent(layer.path) == name] for name in parents]
-    for source, target in align([*nested, sources], targets):
+    pairs = align(nested[:1], targets) if familiar else []
+    if len(pairs) < len(targets):
+        pairs = align([*nested, sources], targets)
+    for source, target in pairs:
         _pair_layers(todo, source, target, "same place in order")
+    _explain(todo, *sides)
 
 
-def _layers(all_tensors: Mapping[str, Tensor | ModelTensor], still_open: Mapping[str, object]) -> list[LayerShapes]:
-    """Layers of which every tensor is open, in order."""
-    layers: dict[str, list[str]] = {}
-    for path, tensor in all_tensors.items():
-        layers.setdefault(tensor.layer, []).append(path)
-    return [
-        LayerShapes(layer, tuple(paths), tuple(tuple(all_tensors[path].shape) for path in paths))
-        for layer, paths in layers.items()
-        if all(path in still_open for path in paths)
-    ]
+def _explain(todo: Pairing, sources: list[LayerShapes], targets: list[LayerShapes]) -> None:
+    """Say of layers left open whether a frozen part may have brought the file's into another order."""
+    open_sources = [layer.shapes for layer in sources if layer.tensors[0] in todo.sources]
+    rest = [layer for layer in targets if layer.tensors[0] in todo.targets]
+    theirs = Counter(shape for shapes in open_sources for shape in shapes)
+    if rest and theirs == Counter(shape for layer in rest for shape in layer.shapes):
+        reason = "shapes agree in another order; perhaps saved while partly frozen: save it unfrozen or with model.save"
+    else:
+        reason = "layers around it fit in several ways or in none"
+    for layer in rest:
+        for path in layer.tensors:
+            todo.found.doubts.setdefault(path, reason)
 
 
 def _parent(layer: str) -> str:

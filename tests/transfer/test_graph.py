@@ -69,6 +69,16 @@ def test_a_nested_model_is_found_where_the_target_is_that_model_alone():
     assert len(paired(source, target)[0]) == len(named(target))
 
 
+def test_a_target_that_is_one_of_two_equal_nested_models_is_left_alone():
+    image = layers.Input((8, 8, 2))
+    first, second = (keras.Model(image, layers.Conv2D(2, 3, padding="same", name="c")(image), name=name)
+                     for name in ("one", "two"))  # fmt: skip
+    target = keras.Model(image, layers.Conv2D(2, 3, padding="same", name="t")(image))
+    pairs, doubtful = paired(keras.Model(image, second(first(image))), target)
+    assert not pairs
+    assert {"one/c", "two/c", "t"} <= doubtful
+
+
 def test_a_dilation_that_differs_is_another_place():
     def build(dilation, name):
         image = layers.Input((8, 8, 2))

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mstl._keras import keras
 from mstl.errors import TransferError
+from mstl.training.state import save_weights
 from mstl.transfer.checkpoint import Checkpoint
 from mstl.transfer.matching import match_tensors
 from mstl.transfer.plan import plan_transfer, transfer_weights
@@ -166,3 +167,144 @@ def test_a_subclassed_model_with_names_of_its_own_is_filled_by_name(tmp_path):
     target(image)
     transfer_weights(write(source, tmp_path, "save.h5"), target)
     assert np.array_equal(target(image), source(image))
+
+
+class Block(layers.Layer):
+    """Two convolutions with automatic names of their own."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.first, self.second = layers.Conv2D(2, 3, padding="same"), layers.Conv2D(2, 3, padding="same")
+
+    def call(self, inputs):
+        return self.second(self.first(inputs))
+
+
+def part(name=None, conv=None):
+    image = layers.Input((8, 8, 2))
+    maps = layers.Conv2D(2, 3, padding="same", name=conv)(image)
+    return keras.Model(image, layers.BatchNormalization(name=conv and f"{conv}_bn")(maps), name=name)
+
+
+def image_model(apply):
+    image = layers.Input((8, 8, 2))
+    return keras.Model(image, apply(image))
+
+
+def series_model(*made, shape=(4, 2)):
+    maps = series = layers.Input(shape)
+    for layer in made:
+        maps = layer(maps)
+    return keras.Model(series, maps)
+
+
+def attention():
+    series = layers.Input((4, 2))
+    first, second = layers.MultiHeadAttention(2, 3), layers.MultiHeadAttention(2, 3, name="own")
+    maps = first(series, series)
+    return keras.Model(series, second(maps, maps))
+
+
+def slashes():
+    convs = [layers.Conv2D(2, 3, padding="same", name=name) for name in ("enc/conv", "dec/conv")]
+    return image_model(lambda image: layers.BatchNormalization(name="enc/bn")(convs[1](convs[0](image))))
+
+
+def shared():
+    conv = layers.Conv2D(2, 3, padding="same")
+    return image_model(lambda image: conv(layers.BatchNormalization()(conv(image))))
+
+
+def shared_part():
+    inner = part()
+    return image_model(lambda image: part()(inner(inner(image))))
+
+
+KINDS = {
+    "slashes": slashes,
+    "bidirectional": lambda: series_model(layers.Bidirectional(layers.LSTM(2, return_sequences=True)),
+                                          layers.Bidirectional(layers.GRU(2), name="own")),
+    "wrapped model": lambda: series_model(layers.TimeDistributed(part()), layers.TimeDistributed(part(), name="own"),
+                                          shape=(2, 8, 8, 2)),
+    "attention": attention,
+    "composite": lambda: image_model(lambda image: Block(name="own")(Block()(Block()(image)))),
+    "shared layer": shared,
+    "shared nested model": shared_part,
+    "two nested": lambda: image_model(lambda image: part()(part()(image))),
+    "two nested, names inside": lambda: image_model(lambda image: part(conv="c")(part(conv="c")(image))),
+}  # fmt: skip
+
+
+def answers(model):
+    shape = (2, *model.input_shape[1:])
+    return np.asarray(model(np.random.default_rng(0).standard_normal(shape, np.float32)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_takes_back_what_it_wrote_and_a_twin_takes_it_too(tmp_path, kind):
+    model = randomise(KINDS[kind](), seed=1)
+    for number in range(3):
+        twin = randomise(KINDS[kind](), seed=2 + number)
+        save_weights(tmp_path / "a.h5", model)
+        expected = answers(model)
+        transfer_weights(tmp_path / "a.h5", twin)
+        assert np.array_equal(answers(twin), expected)
+        randomise(model, seed=9 + number)
+        transfer_weights(tmp_path / "a.h5", model)
+        assert np.array_equal(answers(model), expected)
+        part()  # counts names up
+
+
+@pytest.mark.parametrize("file", FILES[:2] + FILES[3:])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_nested_models_with_automatic_names_are_not_taken_for_one_another(tmp_path, file, shift):
+    keras.backend.clear_session()
+    source = randomise(KINDS["two nested, names inside"](), seed=1)
+    path = write(source, tmp_path, file)
+    keras.backend.clear_session()
+    for _ in range(shift):
+        part()
+    target = randomise(KINDS["two nested, names inside"](), seed=2)
+    transfer_weights(path, target)
+    assert_same_outputs(source, target)
+
+
+@pytest.mark.parametrize("file", FILES[:2] + FILES[3:])
+def test_one_of_two_equal_nested_models_is_not_chosen_by_itself(tmp_path, file):
+    path = write(KINDS["two nested, names inside"](), tmp_path, file)
+    with pytest.raises(TransferError):
+        transfer_weights(path, part(conv="c"))
+
+
+@pytest.mark.parametrize("file", FILES[:2] + FILES[3:])
+def test_layers_of_two_nested_models_do_not_fill_a_plain_one(tmp_path, file):
+    path = write(image_model(lambda image: part("disc", "d")(part("gen", "c")(image))), tmp_path, file)
+    target = image_model(lambda image: layers.Conv2D(2, 3, padding="same", name="d")(part("x", "c")(image)))
+    plain = keras.Model(target.input, layers.Conv2D(2, 3, padding="same", name="d")(
+        layers.Conv2D(2, 3, padding="same", name="c")(target.input)))  # fmt: skip
+    with Checkpoint.open(path) as checkpoint:
+        found = match_tensors(checkpoint, plain)
+    assert not found
+    assert "'disc/d/kernel' has its name" in found.doubts["d/kernel"]
+
+
+@pytest.mark.parametrize("file", FILES[:2])
+def test_layers_of_own_classes_are_not_shifted_by_their_numbers(tmp_path, file):
+    keras.backend.clear_session()
+    path = write(image_model(lambda image: Block()(Block()(Block()(image)))), tmp_path, file)
+    keras.backend.clear_session()
+    Block()
+    with Checkpoint.open(path) as checkpoint:
+        assert not match_tensors(checkpoint, image_model(lambda image: Block()(Block()(image))))
+
+
+def test_a_file_of_a_partly_frozen_part_says_so(tmp_path):
+    def build():
+        return image_model(lambda image: part()(image))
+
+    source = build()
+    source.layers[1].layers[1].trainable = False
+    with Checkpoint.open(write(source, tmp_path, "save_weights.h5")) as checkpoint:
+        found = match_tensors(checkpoint, build())
+    assert all("saved while partly frozen" in reason for reason in found.doubts.values())
+    assert bool(found.doubts) == (len(found) < 6)

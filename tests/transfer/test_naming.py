@@ -1,6 +1,13 @@
 import pytest
 
-from mstl.transfer.naming import conventional_variables, is_automatic, is_numbered, snake_case
+from mstl.transfer.naming import (
+    automatic_names,
+    conventional_variables,
+    has_automatic,
+    is_automatic,
+    is_numbered,
+    snake_case,
+)
 
 
 @pytest.mark.parametrize("name", ["conv2d", "conv2d_17", "model_1/batch_normalization_v1_3", "conv3d_transpose_2"])
@@ -11,6 +18,20 @@ def test_names_that_keras_counts_are_automatic(name):
 @pytest.mark.parametrize("name", ["conv0", "conv2d_final", "encoder/conv_1", "my_conv2d_1", "conv2d_1/own", "bn_1"])
 def test_names_that_someone_gave_are_not(name):
     assert not is_automatic(name)
+
+
+def test_names_of_known_classes_are_automatic():
+    kinds = automatic_names(["ResBlock", "MyConv2DBlock"])
+    assert is_automatic("res_block_1", kinds)
+    assert not is_automatic("res_block_1")
+    assert is_automatic("my_conv2d_block", kinds)  # as Keras 2 writes it
+    assert not is_automatic("res_block_a", kinds)
+
+
+def test_a_path_is_automatic_by_any_of_its_names():
+    assert has_automatic("model_1/conv0")
+    assert has_automatic("bi/forward_lstm_1/lstm_cell_3")
+    assert not has_automatic("gen/conv0")
 
 
 def test_a_scope_used_before_has_a_number():
