@@ -62,7 +62,7 @@ def result(name: str, experiment: mstl.Experiment, cohort: mstl.Cohort, out: Pat
     try:
         run = train_experiment(experiment, out=out)
     except mstl.InputError as error:
-        return {"init": name, "note": str(error)}
+        return {"init": name, "note": str(error).split(". ")[0]}
     predictions = mstl.predict(run, run.prepared("test"), out=out / "predictions")
     scores = mstl.evaluate(predictions, cohort.select(run.experiment.test_subjects), out=out / "scores.csv")
     transfers = read_json(out / "transfer.json")["transfers"]
