@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import h5py
@@ -125,16 +125,11 @@ def _keras2(attributes: _Attributes, datasets: Mapping[str, h5py.Dataset], *, na
         group = f"{root}/{layer}" if root else layer
         if group not in attributes.file:
             raise TransferError(f"{name} lists layer '{layer}' and does not hold it. Copy or download it again.")
-        copies: Counter[tuple[str, str]] = Counter()
-        for weight in dict.fromkeys(attributes.names(group, "weight_names") or ()):
-            place = f"{group}/{weight}"
-            if place not in datasets:
-                raise TransferError(f"{name} lists '{place}' and does not hold it. Copy or download it again.")
-            path, variable = _owner(layer, weight, nested.get(layer, {}), is_leaf=layer in classes)
-            copies[path, variable] += 1
-            if layer in classes and copies[path, variable] > 1:  # as of a wrapped model, named as a model names them
-                variable = f"{variable}_{copies[path, variable] - 1}"
-            entries.append(Entry(path, variable, classes.get(path), place))
+        weights = dict.fromkeys(attributes.names(group, "weight_names") or ())
+        absent = next((weight for weight in weights if f"{group}/{weight}" not in datasets), None)
+        if absent is not None:
+            raise TransferError(f"{name} lists '{group}/{absent}' and does not hold it. Copy or download it again.")
+        entries.extend(_group_entries(layer, group, weights, nested.get(layer, {}), classes))
     rank = {path: number for number, path in enumerate(classes)}
     entries.sort(key=lambda entry: rank.get(entry.layer, -1))  # nested groups list what was frozen last
     return Layout(
@@ -147,6 +142,18 @@ def _keras2(attributes: _Attributes, datasets: Mapping[str, h5py.Dataset], *, na
         training_config=attributes.json("training_config"),
         notes=tuple(sentences_on(config)),
     )
+
+
+def _group_entries(
+    layer: str, group: str, weights: Iterable[str], inner: Mapping[str, str | None], classes: Mapping[str, str]
+) -> Iterator[Entry]:
+    copies: Counter[tuple[str, str]] = Counter()
+    for weight in weights:
+        path, variable = _owner(layer, weight, inner, is_leaf=layer in classes)
+        copies[path, variable] += 1
+        if layer in classes and copies[path, variable] > 1:  # as of a wrapped model, named as a model names them
+            variable = f"{variable}_{copies[path, variable] - 1}"
+        yield Entry(path, variable, classes.get(path), f"{group}/{weight}")
 
 
 def _nested(classes: Mapping[str, str], *, name: str) -> dict[str, dict[str, str | None]]:

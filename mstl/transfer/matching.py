@@ -39,26 +39,31 @@ def match_tensors(
     itself ("conv2d_17", "model_1/conv0"), and names that someone gave are equal in what it pairs. Shapes may
     differ. The `doubts` of the result say of some absent why. Raises `TransferError` for a wrong rule or path.
     """
-    ways = [match] if isinstance(match, str) else list(match)
-    if not ways or set(ways) - set(WAYS):
-        raise TransferError(f"match is {ways}; expected one or both of {', '.join(WAYS)}.")
+    ways = _ways(match)
     todo = open_pairing(checkpoint, model, dict(weights or tensors_of(model)))
     _by_mapping(todo, mapping or {})
     renamed = _by_rename(todo, list(rename))
     by_order = "order" in ways
-    placed = any(tensor.place for tensor in checkpoint.tensors.values())
-    doubtful: set[str] = set()
-    if "name" in ways:
+    by_name = "name" in ways
+    if by_name:
         _by_name(todo, renamed, automatic=not by_order)
-    if by_order and not placed:
-        doubtful = _by_graph(todo, checkpoint, model, everything="name" not in ways)
-    if "name" in ways:
+        _by_layer_name(todo, renamed, automatic=not by_order)
+    placed = any(tensor.place for tensor in checkpoint.tensors.values())
+    doubtful = _by_graph(todo, checkpoint, model, everything=not by_name) if by_order and not placed else set()
+    if by_name:
         _by_short_name(todo, renamed, automatic=not by_order)
     if by_order and placed:
         _by_position(todo, checkpoint, model)
     elif by_order:
-        _by_order(todo, doubtful, everything="name" not in ways)
+        _by_order(todo, doubtful, everything=not by_name)
     return todo.found
+
+
+def _ways(match: Iterable[str]) -> list[str]:
+    ways = [match] if isinstance(match, str) else list(match)
+    if not ways or set(ways) - set(WAYS):
+        raise TransferError(f"match is {ways}; expected one or both of {', '.join(WAYS)}.")
+    return ways
 
 
 def _by_mapping(todo: Pairing, mapping: Mapping[str, str]) -> None:
@@ -126,11 +131,14 @@ def _places(model: keras.Model, prefix: str, place: str = "") -> Iterable[tuple[
 
 
 def _by_name(todo: Pairing, renamed: Mapping[str, str], *, automatic: bool) -> None:
-    """Pair equal paths, then the weights of equally named layers in their order where all shapes agree."""
-    names = {name: path for name, path in renamed.items() if path in todo.sources}
     for path in list(todo.targets):
-        if path in names and (automatic or not has_automatic(_parent(path), todo.kinds)):
-            todo.pair(path, names.pop(path), "same name")
+        if renamed.get(path) in todo.sources and (automatic or not has_automatic(_parent(path), todo.kinds)):
+            todo.pair(path, renamed[path], "same name")
+
+
+def _by_layer_name(todo: Pairing, renamed: Mapping[str, str], *, automatic: bool) -> None:
+    """Pair the weights of equally named layers in their order where all shapes agree."""
+    names = {name: path for name, path in renamed.items() if path in todo.sources}
     theirs: dict[str, list[str]] = {}
     for name, path in names.items():
         parts = name.split("/")
@@ -152,19 +160,24 @@ def _by_short_name(todo: Pairing, renamed: Mapping[str, str], *, automatic: bool
     ours = {path: _short(tensor) for path, tensor in todo.all_targets.items()}
     sources, targets = _unique(theirs), _unique(ours)
     pairs: dict[str, list[tuple[str, str]]] = {}
-    for short, target in targets.items():
-        source = sources.get(short)
+    for short in (short for short in targets if short in sources):
+        source, target = sources[short], targets[short]
         own = automatic or not has_automatic(_parent(short), todo.kinds)
         if own and source in todo.sources and target in todo.targets:
             pairs.setdefault(_parent(todo.all_targets[target].layer), []).append((target, source))
     for found in pairs.values():
-        chosen = _likely_parent([_parent(todo.all_sources[source].layer) for _, source in found])
-        for target, source in found:
-            origin = _parent(todo.all_sources[source].layer)
-            if chosen is not None and f"{origin}/".startswith(f"{chosen}/"):
-                todo.pair(target, source, "same layer and variable, nested models left out")
-            else:
-                todo.found.doubts[target] = f"'{source}' has its name and stands apart from others with names that fit"
+        _pair_of_one_model(todo, found)
+
+
+def _pair_of_one_model(todo: Pairing, found: list[tuple[str, str]]) -> None:
+    """Pair targets with sources as far as these come from one nested model."""
+    origins = [_parent(todo.all_sources[source].layer) for _, source in found]
+    chosen = _likely_parent(origins)
+    for (target, source), origin in zip(found, origins, strict=True):
+        if chosen is not None and f"{origin}/".startswith(f"{chosen}/"):
+            todo.pair(target, source, "same layer and variable, nested models left out")
+        else:
+            todo.found.doubts[target] = f"'{source}' has its name and stands apart from others with names that fit"
 
 
 def _likely_parent(parents: list[str]) -> str | None:
