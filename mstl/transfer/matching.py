@@ -237,6 +237,30 @@ def _sides(todo: Pairing, *, everything: bool) -> tuple[list[LayerShapes], list[
     return counted or (sources if wanted else []), wanted or (targets if counted else [])
 
 
+def _shuffled(pairs: Iterable[tuple[LayerShapes, LayerShapes]]) -> set[tuple[str, str]]:
+    """Nested models of the file, and kinds of layers, whose automatic numbers go another way than those of the model.
+
+    Keras lists the frozen layers of a nested model last. Layers that were made in one order have numbers that rise
+    and fall alike on both sides; where they do not, the place in a file of weights alone tells nothing.
+    """
+    rows: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for source, target in pairs:
+        if _parent(source.path):
+            key = _parent(source.path), base_name(target.path)
+            rows.setdefault(key, []).append((_number(source.path), _number(target.path)))
+    return {key for key, row in rows.items() if _ranks(one for one, _ in row) != _ranks(other for _, other in row)}
+
+
+def _ranks(numbers: Iterable[int]) -> list[int]:
+    numbers = list(numbers)
+    return [sorted(numbers).index(number) for number in numbers]
+
+
+def _number(layer: str) -> int:
+    found = re.search(r"_(\d+)$", layer)
+    return int(found[1]) if found else 0
+
+
 def _by_order(todo: Pairing, doubtful: set[str], *, everything: bool) -> None:
     sides = _sides(todo, everything=everything)
     sources, targets = ([layer for layer in side if layer.path not in doubtful] for side in sides)
@@ -246,8 +270,11 @@ def _by_order(todo: Pairing, doubtful: set[str], *, everything: bool) -> None:
     pairs = align(nested[:1], targets) if familiar else []
     if len(pairs) < len(targets):
         pairs = align([*nested, sources], targets)
+    counted = [pair for pair in pairs if all(is_automatic(layer.path, todo.kinds) for layer in pair)]
+    shuffled = _shuffled(counted)
     for source, target in pairs:
-        _pair_layers(todo, source, target, "same place in order")
+        if (_parent(source.path), base_name(target.path)) not in shuffled:
+            _pair_layers(todo, source, target, "same place in order")
     _explain(todo, *sides)
 
 

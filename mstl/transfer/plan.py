@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +190,7 @@ def plan_transfer(
     axes = channel_axes(model) if rules != ("error",) else {}
     wanted = [tensor for tensor in weights.values() if tensor.layer in layers]
     rows = [_row(tensor, matches.get(tensor.path), checkpoint, rules, axes.get(tensor.path)) for tensor in wanted]
+    rows = [_with_doubt(row, matches.doubts) for row in rows]
     used = {row.source for row in rows if row.status in LOADED}
     others = {match.source: "out of scope" for match in matches.values()}
     others |= {row.source: "of another shape" for row in rows if row.status == "shape mismatch"}
@@ -237,6 +238,10 @@ def _row(
     change, how = found
     reason = _with_cast(f"{match.reason}; {how}", source, target)
     return PlanRow("adapted", target.path, source.path, **shapes, reason=reason, change=change)
+
+
+def _with_doubt(row: PlanRow, doubts: Mapping[str, str]) -> PlanRow:
+    return replace(row, reason=doubts[row.target]) if row.status == "no source" and row.target in doubts else row
 
 
 def _with_cast(reason: str, source: Tensor, target: ModelTensor) -> str:

@@ -308,3 +308,21 @@ def test_a_file_of_a_partly_frozen_part_says_so(tmp_path):
         found = match_tensors(checkpoint, build())
     assert all("saved while partly frozen" in reason for reason in found.doubts.values())
     assert bool(found.doubts) == (len(found) < 6)
+
+
+def test_a_nested_model_saved_partly_frozen_by_keras_is_refused_and_by_us_is_read(tmp_path):
+    def chain():
+        inner = image = layers.Input((8, 8, 2))
+        for _ in range(3):
+            inner = layers.Conv2D(2, 1)(inner)
+        outer = layers.Input((8, 8, 2))
+        return keras.Model(outer, layers.Conv2D(1, 1, name="out")(keras.Model(image, inner)(outer)))
+
+    source, target = randomise(chain(), seed=1), randomise(chain(), seed=2)
+    source.layers[1].layers[1].trainable = False
+    source.save_weights(tmp_path / "keras.h5")
+    save_weights(tmp_path / "ours.h5", source)
+    with pytest.raises(TransferError, match="perhaps saved while partly frozen"):
+        transfer_weights(tmp_path / "keras.h5", target)
+    transfer_weights(tmp_path / "ours.h5", target)
+    assert_same_outputs(source, target)
