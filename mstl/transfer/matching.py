@@ -11,8 +11,7 @@ from mstl.models.tree import ModelTensor, tensors_of
 from mstl.transfer.checkpoint import Checkpoint, Tensor
 from mstl.transfer.graph import config_of, pair_by_graph
 from mstl.transfer.naming import base_name, has_automatic, is_automatic, snake_case
-from mstl.transfer.ordering import LayerShapes, align, is_alike
-from mstl.transfer.pairing import Match as Match
+from mstl.transfer.ordering import LayerShapes, Pairs, align, is_alike
 from mstl.transfer.pairing import Matches, Pairing, open_pairing
 
 WAYS = ("name", "order")
@@ -237,6 +236,15 @@ def _sides(todo: Pairing, *, everything: bool) -> tuple[list[LayerShapes], list[
     return counted or (sources if wanted else []), wanted or (targets if counted else [])
 
 
+def _aligned(todo: Pairing, sources: list[LayerShapes], targets: list[LayerShapes]) -> Pairs:
+    """Pairs by order from the nested model that other ways have led into, else from the one that fits best."""
+    familiar = Counter(_parent(todo.units[match.source]) for match in todo.found.values())
+    parents = sorted({_parent(layer.path) for layer in sources}, key=lambda name: -familiar[name])
+    nested = [[layer for layer in sources if _parent(layer.path) == name] for name in parents]
+    pairs = align(nested[:1], targets) if familiar else []
+    return pairs if len(pairs) == len(targets) else align([*nested, sources], targets)
+
+
 def _shuffled(pairs: Iterable[tuple[LayerShapes, LayerShapes]]) -> set[tuple[str, str]]:
     """Nested models of the file, and kinds of layers, whose automatic numbers go another way than those of the model.
 
@@ -264,12 +272,7 @@ def _number(layer: str) -> int:
 def _by_order(todo: Pairing, doubtful: set[str], *, everything: bool) -> None:
     sides = _sides(todo, everything=everything)
     sources, targets = ([layer for layer in side if layer.path not in doubtful] for side in sides)
-    familiar = Counter(_parent(todo.units[match.source]) for match in todo.found.values())
-    parents = sorted({_parent(layer.path) for layer in sources}, key=lambda name: -familiar[name])
-    nested = [[layer for layer in sources if _parent(layer.path) == name] for name in parents]
-    pairs = align(nested[:1], targets) if familiar else []
-    if len(pairs) < len(targets):
-        pairs = align([*nested, sources], targets)
+    pairs = _aligned(todo, sources, targets)
     counted = [pair for pair in pairs if all(is_automatic(layer.path, todo.kinds) for layer in pair)]
     shuffled = _shuffled(counted)
     for source, target in pairs:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,15 @@ from mstl.models.tree import ModelTensor, finalize, tensors_of
 from mstl.transfer.adapt import Change, check_adapt, find_change
 from mstl.transfer.checkpoint import Checkpoint, Tensor
 from mstl.transfer.digest import norm_of, sha256_of
-from mstl.transfer.matching import WAYS, Match, match_tensors
+from mstl.transfer.matching import WAYS, match_tensors
 from mstl.transfer.origin import Origin, add_origin
+from mstl.transfer.pairing import Matches
 from mstl.transfer.table import LOADED, MISSING, StatusTable
 
 Scope = str | Sequence[str]
 Shape = tuple[int, ...]
 WHOLE = "the model"
+WORTH_A_THREAD = 1 << 16  # bytes; less is hashed sooner than handed over
 
 
 @dataclass(frozen=True)
@@ -189,8 +191,7 @@ def plan_transfer(
     matches = match_tensors(checkpoint, model, weights=weights, rename=rename, match=match, mapping=mapping)
     axes = channel_axes(model) if rules != ("error",) else {}
     wanted = [tensor for tensor in weights.values() if tensor.layer in layers]
-    rows = [_row(tensor, matches.get(tensor.path), checkpoint, rules, axes.get(tensor.path)) for tensor in wanted]
-    rows = [_with_doubt(row, matches.doubts) for row in rows]
+    rows = [_row(tensor, matches, checkpoint, rules, axes.get(tensor.path)) for tensor in wanted]
     used = {row.source for row in rows if row.status in LOADED}
     others = {match.source: "out of scope" for match in matches.values()}
     others |= {row.source: "of another shape" for row in rows if row.status == "shape mismatch"}
@@ -222,10 +223,12 @@ def _scopes(
 
 
 def _row(
-    target: ModelTensor, match: Match | None, checkpoint: Checkpoint, rules: tuple[str, ...], axis: int | None
+    target: ModelTensor, matches: Matches, checkpoint: Checkpoint, rules: tuple[str, ...], axis: int | None
 ) -> PlanRow:
+    match = matches.get(target.path)
     if match is None:
-        return PlanRow("no source", target.path, None, target.shape, None, "no tensor of the file belongs to it")
+        reason = matches.doubts.get(target.path, "no tensor of the file belongs to it")
+        return PlanRow("no source", target.path, None, target.shape, None, reason)
     source = checkpoint.tensors[match.source]
     shapes = {"target_shape": target.shape, "source_shape": source.shape}
     if source.shape == target.shape:
@@ -240,10 +243,6 @@ def _row(
     return PlanRow("adapted", target.path, source.path, **shapes, reason=reason, change=change)
 
 
-def _with_doubt(row: PlanRow, doubts: Mapping[str, str]) -> PlanRow:
-    return replace(row, reason=doubts[row.target]) if row.status == "no source" and row.target in doubts else row
-
-
 def _with_cast(reason: str, source: Tensor, target: ModelTensor) -> str:
     wanted = target.value.dtype.name
     return reason if source.dtype.name == wanted else f"{reason}; {source.dtype.name} to {wanted}"
@@ -256,18 +255,23 @@ def _unused(tensor: Tensor, reason: str) -> PlanRow:
 def _carried_out(
     rows: Iterable[PlanRow], weights: Mapping[str, ModelTensor], checkpoint: Checkpoint
 ) -> list[ReportRow]:
-    """Put every tensor in its place; a second thread hashes one while the next is read."""
-    done: list[tuple[PlanRow, float, float, Future[str]]] = []
+    """Put every tensor in its place; a second thread takes a large one to hash whenever it is free."""
+    done: list[tuple[PlanRow, float, float, str | Future[str]]] = []
+    pending: Future[str] | None = None
     with ThreadPoolExecutor(1) as second:
         for row in rows:
             value = weights[row.target].value
             before, array = norm_of(_view_of(value)), _array_for(row, value, checkpoint)
             value.assign(array, read_value=False)
-            if done:
-                done[-1][-1].result()  # so that no third array is held
-            done.append((row, before, norm_of(array), second.submit(sha256_of, array)))
+            digest: str | Future[str]
+            busy = pending is not None and not pending.done()
+            if busy or array.nbytes < WORTH_A_THREAD:
+                digest = sha256_of(array)
+            else:
+                digest = pending = second.submit(sha256_of, array)
+            done.append((row, before, norm_of(array), digest))
     return [
-        ReportRow(*_facts(row), norm_before=before, norm_after=after, sha256=digest.result())
+        ReportRow(*_facts(row), before, after, digest if isinstance(digest, str) else digest.result())
         for row, before, after, digest in done
     ]
 
