@@ -12,9 +12,10 @@ from mstl.config import Training
 from mstl.data.sequences import SliceSequence
 from mstl.errors import TrainingError
 from mstl.files import whole_file
-from mstl.training.run import BEST, HISTORY, LAST, STATE, THRESHOLD
+from mstl.training.run import HISTORY, LAST, STATE, THRESHOLD
 from mstl.training.schedule import has_ended, is_best, learning_rate
 from mstl.training.state import reseed, save_state, save_weights
+from mstl.transfer.source import BEST
 
 
 class RunRecorder(keras.callbacks.Callback):

@@ -12,10 +12,10 @@ from mstl.errors import InputError
 from mstl.files import read_json
 from mstl.training.build import build_for
 from mstl.transfer.plan import transfer_weights
+from mstl.transfer.source import BEST
 
 EXPERIMENT, HISTORY, ENVIRONMENT, THRESHOLD = "experiment.yaml", "history.csv", "environment.json", "threshold.json"
-BEST, LAST, STATE, FREEZE = "best.h5", "last.h5", "state/state.h5", "freeze.json"
-TRANSFER = "transfer.json"
+LAST, STATE, FREEZE, TRANSFER = "last.h5", "state/state.h5", "freeze.json", "transfer.json"
 CUSTOM_MODEL = "custom"  # stands in an experiment for a model that none of our builders made
 DEFAULT_THRESHOLD = 0.5
 

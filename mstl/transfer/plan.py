@@ -28,8 +28,8 @@ WORTH_A_THREAD = 1 << 16  # bytes; less is hashed sooner than handed over
 
 
 @dataclass(frozen=True)
-class PlanRow:
-    """What happens to one weight of the model, or to one tensor of the file that is "unused" (`target` None)."""
+class _Row:
+    """One weight of the model, or one tensor of the file that is "unused" (`target` None)."""
 
     status: str
     target: str | None
@@ -37,19 +37,19 @@ class PlanRow:
     target_shape: Shape | None
     source_shape: Shape | None
     reason: str
+
+
+@dataclass(frozen=True)
+class PlanRow(_Row):
+    """What happens to one weight of the model, or to one tensor of the file that is "unused" (`target` None)."""
+
     change: Change | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
-class ReportRow:
+class ReportRow(_Row):
     """A row of the plan, and the norm of the weight before and after, and the SHA-256 of its bytes after."""
 
-    status: str
-    target: str | None
-    source: str | None
-    target_shape: Shape | None
-    source_shape: Shape | None
-    reason: str
     norm_before: float | None = None
     norm_after: float | None = None
     sha256: str | None = None
