@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 import mstl
-from mstl.data.prepare import to_native
+from mstl.data.prepared import to_native
 from mstl.data.volume import read_mask
 from mstl.evaluation.predictor import Predictor
 from mstl.evaluation.scores import score_case

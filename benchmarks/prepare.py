@@ -20,7 +20,8 @@ import numpy as np
 from nibabel.processing import conform
 
 import mstl
-from mstl.data.prepare import Preparation, prepare_case
+from mstl.data.preparation import Preparation
+from mstl.data.prepare_case import prepare_case
 
 SHAPE, SPACING = (192, 192, 192), (1.0, 1.0, 1.0)
 

@@ -27,7 +27,7 @@ _HOMES = {
     "predict": "mstl.evaluation.predict",
     "prepare": "mstl.data.prepare",
     "thesis_augmentation": "mstl.data.augment",
-    "to_native": "mstl.data.prepare",
+    "to_native": "mstl.data.prepared",
     "transfer_weights": "mstl.transfer.plan",
     "write_phantoms": "mstl.data.phantom",
     "write_report": "mstl.reporting.page",

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from mstl.data.cohort import Cohort
-from mstl.data.grid import Grid
+from mstl.data.grid import Grid, resample
 from mstl.data.splits import fold_subjects, split_subjects
+from mstl.data.volume import Volume
 from mstl.errors import InputError
 from mstl.files import read_json
 
@@ -188,6 +189,18 @@ class PreparedCohort(Sequence):
         for case in self.cases:
             volumes[case.subject] += case.lesion_ml
         return volumes
+
+
+def to_native(data: np.ndarray, case: PreparedCase, *, nearest: bool = False) -> Volume:
+    """Bring an array on the prepared grid `(D, H, W)` back to the grid of the case's reference scan.
+
+    Probabilities (float) are interpolated linearly; pass `nearest=True` for masks. Outside is 0. Raises
+    `InputError` where `data` has another shape than the prepared case.
+    """
+    if data.shape != case.shape:
+        raise InputError(f"Array of shape {data.shape} is not of case {case.name}, which has {case.shape}.")
+    values = resample(np.ascontiguousarray(data), case.grid, case.native_grid, nearest=nearest)
+    return Volume(values, case.native_grid.affine)
 
 
 def _grid(record: dict) -> Grid:

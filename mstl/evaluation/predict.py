@@ -10,8 +10,8 @@ import numpy as np
 
 import mstl
 from mstl.data.cohort import Cohort
-from mstl.data.prepare import prepare, to_native
-from mstl.data.prepared import PreparedCase, PreparedCohort
+from mstl.data.prepare import prepare
+from mstl.data.prepared import PreparedCase, PreparedCohort, to_native
 from mstl.data.volume import write_volume
 from mstl.errors import InputError
 from mstl.evaluation.predictor import Predictor

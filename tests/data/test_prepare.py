@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from mstl.data.case import Case
 from mstl.data.cohort import Cohort
-from mstl.data.prepare import prepare, to_native
-from mstl.data.prepared import PreparedCase, PreparedCohort
+from mstl.data.prepare import prepare
+from mstl.data.prepared import PreparedCase, PreparedCohort, to_native
 from mstl.data.volume import read_mask, read_volume, write_volume
 from mstl.errors import InputError
 
