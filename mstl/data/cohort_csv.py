@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mstl.data.case import FILES, Case, nearest
+from mstl.data.selector import file_of
 from mstl.errors import InputError
 from mstl.files import write_text
 
@@ -16,7 +17,7 @@ COLUMNS = ("subject", "session", "dataset", *FILES)
 
 def read_cases(path: str | Path, *, files_exist: bool = True) -> list[Case]:
     """Cases of a CSV whose columns are `subject` and any of session, dataset, flair, t1, t1ce, t2, mask,
-    brain_mask.
+    brain_mask. A cell may name one volume of a 4D file, counted from 0: `x.nii.gz#2`.
 
     Raises `InputError` naming file, line and column for whatever is wrong: an unknown column, a cell without
     subject, a case without image or named twice, and, with `files_exist`, a file that does not exist.
@@ -110,7 +111,7 @@ def _case_of_row(row: Mapping[str, str], folder: Path, files_exist: bool) -> Cas
     for column in FILES:
         if row.get(column):
             files[column] = Path(os.path.normpath(folder / row[column]))
-            if files_exist and not files[column].is_file():
+            if files_exist and not file_of(files[column]).is_file():
                 raise InputError(
                     f"{column} file {files[column]} does not exist. Correct the path, or empty the cell."
                 )

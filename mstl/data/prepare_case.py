@@ -16,6 +16,7 @@ from mstl.data.grid import Grid, check_same_grid, oriented, resample, respaced
 from mstl.data.normalise import normalise
 from mstl.data.preparation import Preparation
 from mstl.data.prepared import RECORD
+from mstl.data.selector import file_of, volume_of
 from mstl.data.volume import Volume, read_mask, read_volume
 from mstl.errors import InputError
 from mstl.files import read_json, sha256, whole_folder, write_json
@@ -74,11 +75,11 @@ def _channel(scan: Volume, grid: Grid, inside: np.ndarray, method: str) -> np.nd
 def _sources(case: Case, preparation: Preparation) -> dict:
     files = {modality: case.images[modality] for modality in preparation.modalities}
     files |= {"mask": case.mask, "brain_mask": case.brain_mask}
-    missing = next((path for path in files.values() if path is not None and not path.is_file()), None)
+    missing = next((path for path in files.values() if path is not None and not file_of(path).is_file()), None)
     if missing is not None:
         raise InputError(f"{missing} does not exist. Check the path in the cohort.")
     return {
-        role: {"path": os.path.abspath(path), "sha256": sha256(path)}
+        role: {"path": os.path.abspath(path), "sha256": sha256(file_of(path))}
         for role, path in files.items()
         if path is not None
     }
@@ -87,6 +88,8 @@ def _sources(case: Case, preparation: Preparation) -> dict:
 def _fingerprint(case: Case, sources: dict, preparation: Preparation) -> str:
     who = [case.subject, case.session, case.dataset]  # another subject may give a case of the same name
     hashes = {role: source["sha256"] for role, source in sources.items()}
+    volumes = {role: number for role, source in sources.items() if (number := volume_of(source["path"])) is not None}
+    hashes |= {"volumes": volumes} if volumes else {}
     text = json.dumps([FORMAT, who, hashes, asdict(preparation)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -47,6 +47,14 @@ def test_written_cases_are_read_back_equal(folder):
     assert read_cases(folder / "deep" / "down" / "cohort.csv") == cases
 
 
+def test_a_cell_may_name_a_volume_of_a_4d_file_whose_file_must_exist(folder):
+    (case,) = read_cases(table(folder, "subject,flair,t1\np1,x/../a.nii.gz#0,a.nii.gz#1\n"))
+    assert case.images == {"flair": folder / "a.nii.gz#0", "t1": folder / "a.nii.gz#1"}
+    write_cases(folder / "deep" / "c.csv", [case])
+    assert read_cases(folder / "deep" / "c.csv") == [case]
+    assert "gone.nii.gz#0 does not exist" in error_of(table(folder, "subject,flair\np1,gone.nii.gz#0\n"))
+
+
 def test_the_header_is_that_of_the_contract_and_paths_are_written_relative(folder):
     write_cases(folder / "lists" / "c.csv", [Case("p1", images={"t1": folder / "a.nii.gz"})])
     assert (folder / "lists" / "c.csv").read_text() == (
