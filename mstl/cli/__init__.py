@@ -65,6 +65,7 @@ def phantom(
     out: Annotated[Path, typer.Argument(help="New folder.", show_default=False)],
     subjects: Annotated[int, typer.Option(help="How many subjects.")] = 10,
     scanner: Annotated[str, typer.Option(help="Name of a scanner profile, or 'mixed'.")] = "research",
+    skull: Annotated[bool, typer.Option("--skull", help="Whole heads: the scanner's name with -skull.")] = False,
     modalities: Annotated[str, typer.Option(help="Comma-separated.")] = "flair,t1,t2",
     randomise: Annotated[float, typer.Option(help="0 usual contrasts to 1 strongly randomised.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
@@ -75,7 +76,7 @@ def phantom(
         mstl.write_phantoms(
             out,
             subjects=subjects,
-            scanner=scanner,
+            scanner=f"{scanner}-skull" if skull else scanner,
             modalities=split(modalities),
             randomise=randomise,
             seed=seed,

@@ -20,14 +20,13 @@ _ENHANCED = 1.9  # signal of an enhancing lesion in t1ce, and of vessels, relati
 class Scene:
     """What lies in the scanner: anatomy and lesions on a fine lattice at `positions` mm.
 
-    `fraction` is the part of each voxel that is lesion, `sections` how many voxels a scan's voxel averages.
+    `fraction` is the part of each voxel that is lesion.
     """
 
     anatomy: Anatomy
     lesions: Lesions
     fraction: np.ndarray
     positions: tuple[np.ndarray, np.ndarray, np.ndarray]
-    sections: tuple[int, int, int]
 
 
 def acquire(
@@ -38,11 +37,32 @@ def acquire(
     `randomise` 0 to 1 widens contrast, gamma, texture, bias, noise, blur and slice thickness, so that a
     network cannot rely on any of them (Billot et al. 2023, SynthSeg, 10.1016/j.media.2023.102789).
     """
+    signal, _ = paint_brain(scene, scanner, modality=modality, rng=rng, randomise=randomise)
+    return record(signal, scene.positions, scanner, modality=modality, rng=rng, randomise=randomise)
+
+
+def paint_brain(
+    scene: Scene, scanner: Scanner, *, modality: str, rng: np.random.Generator, randomise: float = 0.0
+) -> tuple[np.ndarray, Contrast]:
+    """Signal float32 of brain and lesions on the fine lattice, white matter about 1, and the contrast drawn."""
     contrast = draw_contrast(scanner.contrasts[modality], rng, randomise=randomise)
     signal = _tissue_signal(scene, contrast, modality, rng, randomise)
     _blend_lesions(signal, scene, contrast, modality, rng)
-    signal = average_sections(signal, scene.sections)
-    positions = tuple(along[n // 2 :: n] for along, n in zip(scene.positions, scene.sections, strict=True))
+    return signal, contrast
+
+
+def record(
+    signal: np.ndarray,
+    positions: tuple[np.ndarray, np.ndarray, np.ndarray],
+    scanner: Scanner,
+    *,
+    modality: str,
+    rng: np.random.Generator,
+    randomise: float = 0.0,
+) -> np.ndarray:
+    """The scan, int16, of a signal on a fine lattice at `positions` mm whose sections `scanner` averages."""
+    signal = average_sections(signal, scanner.sections)
+    positions = tuple(along[n // 2 :: n] for along, n in zip(positions, scanner.sections, strict=True))
     if randomise:
         peak = np.float32(np.percentile(signal, 99.5))
         signal = peak * (np.maximum(signal, 0) / peak) ** np.float32(np.exp(rng.normal(0, 0.2 * randomise)))

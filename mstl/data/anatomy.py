@@ -120,7 +120,7 @@ def find_brain(grid: Grid, head: Head) -> tuple[np.ndarray, np.ndarray]:
     stride = np.maximum(1, np.round(4 / np.array(grid.spacing))).astype(int)
     index = [np.arange(0, side, step) for side, step in zip(grid.shape, stride, strict=True)]
     positions = tuple(i * step for i, step in zip(index, grid.spacing, strict=True))
-    where = _template_coordinates(grid, head, index, positions)
+    where = template_coordinates(grid, head, index, positions)
     inside = np.argwhere(_sample(load_template().depth, where / _COARSE) > -1)
     return np.maximum(inside.min(0) * stride - stride, 0), np.minimum(
         (inside.max(0) + 2) * stride, grid.shape
@@ -135,7 +135,7 @@ def build_anatomy(grid: Grid, head: Head, *, start: np.ndarray) -> Anatomy:
     """
     template = load_template()
     positions = lattice(grid, start)
-    where = _template_coordinates(grid, head, [np.arange(side) for side in grid.shape], positions)
+    where = template_coordinates(grid, head, [np.arange(side) for side in grid.shape], positions)
     depth, ventricle = (_sample(m, where / _COARSE) for m in (template.depth, template.ventricle))
     inner = _deep_region(where, template.origin)
     cortical = (1 - 0.8 * _rise(depth - 22, 10)) * (1 - inner)
@@ -151,7 +151,7 @@ def build_anatomy(grid: Grid, head: Head, *, start: np.ndarray) -> Anatomy:
     return Anatomy(white, grey - deep, deep, csf, brain, depth, ventricle)
 
 
-def _template_coordinates(grid: Grid, head: Head, index: list, positions: tuple) -> np.ndarray:
+def template_coordinates(grid: Grid, head: Head, index: list, positions: tuple) -> np.ndarray:
     """Voxel coordinates `(3, ...)` in the 1 mm template of a sublattice of the grid."""
     towards = np.eye(4)
     towards[:3, 3] = HEAD_CENTRE - load_template().origin

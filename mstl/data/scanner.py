@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ from scipy.spatial.transform import Rotation
 from mstl.data.anatomy import HEAD_CENTRE
 from mstl.data.grid import Grid
 from mstl.errors import InputError
+
+SKULL = "-skull"  # behind a profile's name: with the head around the brain
 
 
 class Contrast(NamedTuple):
@@ -46,6 +48,7 @@ class Scanner:
     """A protocol: voxels of `spacing` mm along `axes` (nibabel's letters) over `field_of_view` mm.
 
     They are turned by `rotation` degrees about x, y, z; `noise` and `bias` are relative to white matter.
+    `skull` leaves the head around the brain; without it scans are brain-extracted.
     """
 
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -55,6 +58,7 @@ class Scanner:
     noise: float = 0.035
     bias: float = 0.05
     contrasts: Mapping[str, Contrast] = field(default_factory=lambda: THREE_TESLA)
+    skull: bool = False
 
     def grid(self) -> Grid:
         """The lattice of the scan, centred on the head."""
@@ -85,7 +89,12 @@ SCANNERS: Mapping[str, Scanner] = MappingProxyType({
 
 
 def find_scanner(name: str) -> Scanner:
-    """A profile of `SCANNERS` by name; raises `InputError` that lists the names."""
-    if name not in SCANNERS:
-        raise InputError(f"Scanner {name!r} is not known. Choose one of {', '.join(SCANNERS)}.")
-    return SCANNERS[name]
+    """A profile of `SCANNERS` by name, "-skull" behind it for whole heads.
+
+    Raises `InputError` that lists the names.
+    """
+    plain = name.removesuffix(SKULL)
+    if plain not in SCANNERS:
+        known = ", ".join(SCANNERS)
+        raise InputError(f"Scanner {name!r} is not known. Choose one of {known}, or one with {SKULL} behind it.")
+    return replace(SCANNERS[plain], skull=True) if name != plain else SCANNERS[plain]
