@@ -49,9 +49,9 @@ def run_demo(out: str | Path, *, seed: int = 0, console: Console | None = None) 
     console.print(f"1/6 Making {SUBJECTS} synthetic subjects with MS lesions")
     cohort = write_phantoms(out / "scans", subjects=SUBJECTS, modalities=MODALITIES, seed=seed, jobs=JOBS)
     console.print("2/6 Checking every file")
-    findings = check_cohort(cohort)
-    if findings:
-        raise InputError(f"The synthetic cohort is damaged: {findings[0].message}")
+    wrong = [finding for finding in check_cohort(cohort, jobs=JOBS) if finding.level == "error"]
+    if wrong:
+        raise InputError(f"The synthetic cohort is damaged: {wrong[0].message}")
     console.print("3/6 Preparing: one orientation, the brain in the middle, intensities normalised")
     prepare(cohort, out / "prepared", modalities=MODALITIES, jobs=JOBS)
     console.print("4/6 Training a U-Net with a ResNet-34 encoder from random weights")

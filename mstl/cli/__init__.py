@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import mstl
+from mstl.cli.check import check
 from mstl.cli.terminal import console, errors, escaped, numbers, pairs, print_scores, progress, shown_warnings, split
 from mstl.cli.transfer import inspect, transfer
 from mstl.cli.weights import app as weights_app
@@ -107,20 +108,7 @@ def index(
                   f"{', '.join(cohort.modalities)}.", soft_wrap=True)  # fmt: skip
 
 
-@app.command()
-def check(cohort: CohortFile, binarise_masks: BinariseMasks = False) -> None:
-    """Read every file of a cohort and list what is wrong; exit code 1 where something is."""
-    cases = mstl.Cohort.from_csv(cohort, files_exist=False)
-    with progress("Checking", len(cases)) as step:
-        findings = mstl.check_cohort(cases, binarise_masks=binarise_masks, progress=step)
-    if not findings:
-        console.print(f"{len(cases)} cases of {len(cases.subjects)} subjects: nothing is wrong.")
-        return
-    for finding in findings:
-        what = f"[bold]{escaped(finding.case)}[/] {finding.role}: {escaped(finding.message)}"
-        console.print(what, soft_wrap=True, highlight=False)
-    count = len(findings)
-    raise InputError(f"Files of {cohort} that cannot be used: {count}, listed above. Mend or remove them.")
+app.command()(check)
 
 
 @app.command()

@@ -1,61 +1,84 @@
-"""The checks of `mstl check`: every file of a cohort is read, and all that is wrong is said at once."""
+"""The doctor: every file of a cohort is read once, and all that is wrong or odd is said at once."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
-from mstl.data.cohort import Case, Cohort
-from mstl.data.grid import check_same_grid
-from mstl.data.volume import Volume, read_mask, read_volume
-from mstl.errors import InputError
+import joblib
 
+from mstl.data.case import Case
+from mstl.data.checks import contrast, duplicates, grids, intensity, masks, outliers, placement
+from mstl.data.checks.finding import Finding, by_case
+from mstl.data.checks.measures import CaseMeasures, measure_case
+from mstl.data.checks.sides import shared_subjects
+from mstl.data.jobs import check_jobs
 
-@dataclass(frozen=True)
-class Finding:
-    """Something wrong with one file of a case: a line that says what it is and what to do."""
-
-    case: str
-    role: str
-    message: str
+CASE_RULES = (
+    grids.modality_grids, grids.mask_grids, grids.oblique_scans, grids.thick_slices,
+    masks.empty_masks, masks.large_masks, masks.masks_outside, masks.specks,
+    placement.displaced_masks, placement.foreign_masks, contrast.exchanged_modalities,
+    intensity.clipped_scans, intensity.few_levels, intensity.normalised_scans, intensity.skulls, intensity.cut_scans,
+    intensity.volumes,
+)  # fmt: skip
 
 
 def check_cohort(
-    cohort: Cohort, *, binarise_masks: bool = False, progress: Callable[[str], None] | None = None
+    cohort: Iterable[Case],
+    *,
+    sides: Mapping[str, Sequence[Case]] | None = None,
+    binarise_masks: bool = False,
+    jobs: int = 1,
+    progress: Callable[[str], None] | None = None,
 ) -> list[Finding]:
-    """Read every scan and mask of `cohort`; returns what is wrong, an empty list where all is well.
+    """Read every scan and mask of `cohort` and return what is found, the worst case first; [] where all is well.
 
-    Scans must be 3D, finite, not constant, with sform and qform that agree; masks hold 0 and 1 only; all
-    files of a case share one grid. `binarise_masks` lets soft masks pass. `progress` is called with a case's
-    name when it is done.
+    An error cannot be used or is surely wrong, a warning is worth a look, a note is good to know: `Finding.level`.
+    `sides` are the parts of a split by name, whose cases are of the cohort: nobody may stand on two of them.
+    `binarise_masks` lets soft masks pass. `jobs` cases are read at a time (joblib). `progress` is called with a
+    case's name when it is done. A file that cannot be read is a finding; nothing is raised.
     """
-    findings = []
-    for case in cohort:
-        findings.extend(_check_case(case, binarise_masks))
+    check_jobs(jobs)
+    cases = {_key(case): case for case in [*cohort, *(case for side in (sides or {}).values() for case in side)]}
+    tasks = (joblib.delayed(measure_case)(case) for case in cases.values())
+    measured = []
+    for measures in joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks):
+        measured.append(measures)
         if progress is not None:
-            progress(case.name)
-    return findings
+            progress(measures.name)
+    return judge(measured, sides=sides, binarise_masks=binarise_masks)
 
 
-def _check_case(case: Case, binarise_masks: bool) -> Iterator[Finding]:
-    reference = None
-    for role, path in {**case.images, "mask": case.mask, "brain_mask": case.brain_mask}.items():
-        if path is None:
-            continue
-        try:
-            volume = _read(role, path, binarise_masks)
-            if reference is not None:
-                check_same_grid(volume.grid, reference.grid, names=(str(volume.path), str(reference.path)))
-        except InputError as error:
-            yield Finding(case.name, role, str(error))
-        else:
-            reference = reference or volume
+def judge(
+    measured: Sequence[CaseMeasures],
+    *,
+    sides: Mapping[str, Sequence[Case]] | None = None,
+    binarise_masks: bool = False,
+) -> list[Finding]:
+    """What all rules find in cases that were measured, the worst case first; arguments as of `check_cohort`."""
+    findings = [finding for case in measured for finding in _of_case(case, binarise_masks)]
+    findings += [*_of_cohort(measured, sides or {}), *shared_subjects(sides or {})]
+    return [finding for found in by_case(findings).values() for finding in found]
 
 
-def _read(role: str, path: Path, binarise_masks: bool) -> Volume:
-    if role not in ("mask", "brain_mask"):
-        return read_volume(path)
-    mask = read_mask(path, binarise=binarise_masks or role == "brain_mask")
-    if role == "brain_mask" and not mask.data.any():
-        raise InputError(f"Brain mask {path} is empty. Make it again, or leave it out.")
-    return mask
+def _key(case: Case) -> tuple:
+    """Two sides may list one case, or give one name to two."""
+    return case.name, *sorted((role, str(path)) for role, path in case.files.items())
+
+
+def _of_case(case: CaseMeasures, binarise_masks: bool) -> Iterator[Finding]:
+    yield from case.findings
+    yield from masks.mask_values(case, binarise=binarise_masks)
+    for rule in CASE_RULES:
+        yield from rule(case)
+
+
+def _of_cohort(cases: Sequence[CaseMeasures], sides: Mapping[str, Sequence[Case]]) -> Iterator[Finding]:
+    where = partial(_sides_of, {name: {case.name for case in side} for name, side in sides.items()})
+    yield from duplicates.same_voxels(cases, sides=where)
+    yield from duplicates.alike_scans(cases, sides=where)
+    yield from outliers.odd_spacing(cases)
+    yield from outliers.odd_view(cases)
+
+
+def _sides_of(sides: Mapping[str, set[str]], case: str) -> frozenset[str]:
+    return frozenset(name for name, cases in sides.items() if case in cases)

@@ -1,104 +1,88 @@
-"""The checks find what was planted, name the file, and find nothing where all is well."""
+"""The doctor finds what is planted, names the file and the remedy, and raises no error where all is well."""
 from dataclasses import replace
 
-import nibabel as nib
-import numpy as np
 import pytest
 
-from mstl.data.check import check_cohort
-from mstl.data.cohort import Cohort
-from mstl.data.volume import read_volume, write_volume
+from mstl.data.check import check_cohort, judge
+from mstl.data.checks.measures import measure_case
+from mstl.data.cohort import Case, Cohort
+from tests.corpus import FAULTS, copy_case, write_case
 
 
-def rewrite(path, change) -> None:
-    volume = read_volume(path, allow_constant=True)
-    write_volume(path, change(np.array(volume.data)), volume.affine)
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory) -> list[Case]:
+    folder = tmp_path_factory.mktemp("sound")
+    return [write_case(folder, f"sound-{seed}", seed=seed) for seed in range(5)]
 
 
-def truncate(path) -> None:
-    path.write_bytes(path.read_bytes()[:-500])
+@pytest.fixture(scope="module")
+def measured(sound):
+    return [measure_case(case) for case in sound]
 
 
-def turn_qform(path) -> None:
-    image = nib.load(path)
-    image.set_qform(image.affine @ np.diag([-1, 1, 1, 1]), code=1)
-    nib.save(image, path)
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_planted_fault_is_found_with_its_file(tmp_path, sound, measured, name):
+    fault = FAULTS[name]
+    case = copy_case(sound[1], tmp_path)
+    case = fault.plant(case, sound[0]) or case
+    findings = judge([measured[0], measure_case(case), *measured[2:]])
+    found = [(finding.rule, finding.level, finding.role) for finding in findings if finding.case == case.name]
+    assert (fault.rule, fault.level, fault.role) in found
+    assert all("\n" not in finding.message for finding in findings)
+    assert fault.fixable == any(finding.fixable for finding in findings if finding.rule == fault.rule)
 
 
-def into_4d(path) -> None:
-    image = nib.load(path)
-    nib.save(nib.Nifti1Image(np.stack([np.asarray(image.dataobj)] * 2, axis=-1), image.affine), path)
-
-
-def crop(path) -> None:
-    nib.save(nib.load(path).slicer[:, 1:, :], path)
-
-
-def with_nan(data: np.ndarray) -> np.ndarray:
-    data = data.astype(np.float32)
-    data[3, 4, 5] = np.nan
-    return data
-
-
-FAULTS = {
-    "missing": ("flair", lambda path: path.unlink(), "does not exist"),
-    "truncated": ("flair", truncate, "truncated or damaged"),
-    "4D": ("t1", into_4d, "a 3D volume is expected"),
-    "grid of a scan": ("t1", crop, "lie on different grids"),
-    "grid of the mask": ("mask", crop, "lie on different grids"),
-    "forms": ("t1", turn_qform, "sform and qform differ by 2 mm"),
-    "nan": ("t1", lambda path: rewrite(path, with_nan), "1 NaN or infinite voxels"),
-    "zero": ("flair", lambda path: rewrite(path, np.zeros_like), "is 0.0 everywhere"),
-    "labels": ("mask", lambda path: rewrite(path, lambda data: data * 3), "only 0 and 1 are expected"),
-}
-
-
-def test_nothing_is_found_in_clean_data(tiny_cohort):
+def test_nothing_but_notes_is_found_in_sound_cases(sound):
     seen = []
-    assert check_cohort(tiny_cohort, progress=seen.append) == []
-    assert seen == ["ras", "pil", "oblique"]
+    findings = check_cohort(sound, progress=seen.append)
+    assert {finding.level for finding in findings} <= {"note"}
+    assert seen == [case.name for case in sound]
 
 
-def test_nothing_is_found_in_the_real_scans(shared):
+def test_no_error_is_found_in_the_real_scans(shared):
     cohort = Cohort.from_layout(shared / "data" / "open_ms_data", layout="open-ms")
-    assert check_cohort(cohort) == []
+    assert {finding.level for finding in check_cohort(cohort)} <= {"note"}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_each_planted_fault_is_found_with_its_file(tmp_path, make_case, fault):
-    role, plant, message = FAULTS[fault]
-    cases = [make_case(tmp_path, "good"), make_case(tmp_path, "bad")]
-    plant(cases[1].files[role])
-    (finding,) = check_cohort(Cohort(cases))
-    assert (finding.case, finding.role) == ("bad", role)
-    assert str(cases[1].files[role]) in finding.message
-    assert message in finding.message
-    assert "\n" not in finding.message
+def test_a_raw_case_is_told_what_preparation_it_needs(shared):
+    files = {"flair": "fla", "t1": "t1", "t1ce": "t1c", "t2": "t2"}
+    images = {role: shared / "data" / "tcia_raw" / f"{name}.nii.gz" for role, name in files.items()}
+    findings = check_cohort([Case("raw", images=images)])
+    assert {finding.rule for finding in findings} == {"scan-grid", "skull", "oblique", "thick-slices"}
+    assert all(finding.level != "error" for finding in findings)
 
 
-def test_all_that_is_wrong_is_found_in_one_go(tmp_path, make_case):
-    cases = [make_case(tmp_path, "a"), make_case(tmp_path, "b")]
-    truncate(cases[0].images["flair"])
-    rewrite(cases[0].mask, lambda data: data * 3)
-    crop(cases[1].images["t1"])
-    cases[1].mask.unlink()
-    found = [(finding.case, finding.role) for finding in check_cohort(Cohort(cases))]
-    assert found == [("a", "flair"), ("a", "mask"), ("b", "t1"), ("b", "mask")]
+def test_all_that_is_wrong_is_found_in_one_go(tmp_path, sound):
+    case = copy_case(sound[0], tmp_path)
+    for name in ("a missing file", "a text file", "a mask of labels"):
+        FAULTS[name].plant(case, sound[1])
+    assert {finding.rule for finding in check_cohort([case])} >= {"missing", "unreadable", "labels-mask"}
 
 
-def test_a_brain_mask_may_be_soft_but_not_empty(tmp_path, make_case):
-    case = make_case(tmp_path, "a")
-    case = replace(case, brain_mask=tmp_path / "brain.nii.gz")
-    affine = read_volume(case.mask).affine
-    write_volume(case.brain_mask, np.full((24, 28, 20), 0.9, np.float32), affine)
-    assert check_cohort(Cohort([case])) == []
-    write_volume(case.brain_mask, np.full((24, 28, 20), 0.4, np.float32), affine)
-    (finding,) = check_cohort(Cohort([case]))
-    assert finding.role == "brain_mask"
-    assert "brain.nii.gz is empty" in finding.message
+def test_soft_masks_pass_where_asked_for(tmp_path, sound):
+    case = copy_case(sound[0], tmp_path)
+    FAULTS["an interpolated mask"].plant(case, sound[1])
+    levels = {finding.rule: finding.level for finding in check_cohort([case], binarise_masks=True)}
+    assert levels["soft-mask"] == "note"
 
 
-def test_a_mask_without_lesions_is_no_fault(tmp_path, make_case):
-    case = make_case(tmp_path, "a")
-    rewrite(case.mask, np.zeros_like)
-    assert check_cohort(Cohort([case])) == []
+def test_the_worst_case_comes_first(tmp_path, sound):
+    case = copy_case(sound[2], tmp_path)
+    FAULTS["a missing file"].plant(case, sound[1])
+    assert check_cohort([*sound[:2], case])[0].case == case.name
+
+
+def test_one_scan_on_two_sides_is_an_error(tmp_path, sound):
+    twin = copy_case(sound[0], tmp_path, "another-name")
+    findings = check_cohort(sound, sides={"train": sound, "test": [twin]})
+    assert {finding.rule for finding in findings if finding.case == "another-name"} >= {"duplicate-across-sides"}
+
+
+def test_a_subject_on_two_sides_is_an_error(sound):
+    session = replace(sound[0], session="2")
+    findings = check_cohort([], sides={"train": sound[:2], "test": [session]})
+    assert "subject-across-sides" in {finding.rule for finding in findings if finding.level == "error"}
+
+
+def test_two_processes_find_the_same(sound):
+    assert check_cohort(sound[:2], jobs=2) == check_cohort(sound[:2])

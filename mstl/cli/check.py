@@ -1,0 +1,81 @@
+"""`mstl check`: the doctor's findings as a table, as JSON and as a page, and a mended copy on request."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import mstl
+from mstl.cli.terminal import console, escaped, progress
+from mstl.data.checks.finding import Finding, by_case, count_levels
+from mstl.errors import InputError
+from mstl.files import write_json
+
+COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def check(
+    cohorts: Annotated[
+        list[Path], typer.Argument(help="cohort.csv; several are the sides of a split.", show_default=False)
+    ],
+    experiment: Annotated[
+        Path | None, typer.Option(help="EXPERIMENT.yaml whose subjects by name are the sides of a split.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of check.json; default: check, beside the CSV.")] = None,
+    binarise_masks: Annotated[bool, typer.Option("--binarise-masks", help="Let soft masks pass.")] = False,
+    jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
+) -> None:
+    """Read every file of a cohort and say what is wrong with it; exit code 1 where an error is among it."""
+    sides = _sides(cohorts, experiment)
+    cases = [case for side in sides.values() for case in side]
+    out = out or cohorts[0].parent / "check"
+    with progress("Checking", len(cases)) as step:
+        findings = mstl.check_cohort(
+            cases, sides=sides if len(sides) > 1 else None, binarise_masks=binarise_masks, jobs=jobs, progress=step
+        )
+    counts = count_levels(findings)
+    _print(findings, counts, f"{len(cases)} cases of {len({case.subject for case in cases})} subjects")
+    write_json(out / "check.json", {"cases": len(cases), "counts": counts, "findings": [f.to_dict() for f in findings]})
+    if counts["error"]:
+        names = ", ".join(map(str, cohorts))
+        raise InputError(f"Errors in {names}: {counts['error']}, listed above. Mend the files, or leave them out.")
+
+
+def _sides(cohorts: list[Path], experiment: Path | None) -> dict[str, mstl.Cohort]:
+    """One cohort by name, or the sides of a split: several CSVs, or the subjects that an experiment names."""
+    read = {str(path): mstl.Cohort.from_csv(path, files_exist=False) for path in cohorts}
+    if experiment is None:
+        return read
+    if len(read) > 1:
+        raise InputError("Several cohorts and --experiment both name the sides of a split. Give one cohort with it.")
+    from mstl.config import SIDES
+
+    settings, (cohort,) = mstl.Experiment.load(experiment), read.values()
+    named = {side: getattr(settings, side) for side in SIDES if getattr(settings, side)}
+    if not named:
+        raise InputError(f"{experiment} names no subjects: they are drawn by seed, as whole subjects. Leave it out.")
+    rest = set(cohort.subjects).difference(*named.values())
+    sides = {side.removesuffix("_subjects"): cohort.select(subjects) for side, subjects in named.items()}
+    return {**sides, "none": cohort.select(rest)} if rest else sides
+
+
+def _print(findings: list[Finding], counts: Mapping[str, int], what: str) -> None:
+    """A block of rows a case, worst first, then one line that counts."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("case", "file", "level", "finding"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "level")
+    for name, found in by_case(findings).items():
+        for number, finding in enumerate(found):
+            style = COLOURS[finding.level]
+            message = escaped(finding.message) + (" [green](--fix mends it)[/]" if finding.fixable else "")
+            table.add_row(escaped(name) if number == 0 else "", finding.role, f"[{style}]{finding.level}[/]", message,
+                          end_section=number + 1 == len(found))  # fmt: skip
+    if findings:
+        console.print(table)
+    found = ", ".join(f"{count} {level}{'s' * (count != 1)}" for level, count in counts.items() if count)
+    verdict = "" if counts["error"] or counts["warning"] else "nothing is wrong" + (", " if found else "")
+    console.print(f"{what}: {verdict}{found}.", highlight=False)

@@ -1,0 +1,88 @@
+"""Rules about where files lie: modalities on several grids, masks on another one, oblique and thick scans."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mstl.data.checks.finding import Finding
+from mstl.data.checks.measures import CaseMeasures
+from mstl.data.checks.pose import Fit
+from mstl.data.grid import Grid
+
+OBLIQUE_DEGREES = 1.0
+THICK = 2.0  # times the finest spacing
+FITS = 0.4  # contrast from which a mask is seen to lie on lesions
+
+
+def modality_grids(case: CaseMeasures) -> Iterator[Finding]:
+    """Modalities of a case that do not share the first one's grid."""
+    first, *others = case.scans or ("",)
+    for role in others:
+        difference = case.scans[role].grid.difference(case.scans[first].grid)
+        if difference:
+            yield Finding(
+                case.name, role, "warning", "scan-grid",
+                f"{role} and {first} lie on different grids ({difference}). All modalities must share one grid: run "
+                "'mstl prepare --steps coregister'.",
+            )  # fmt: skip
+
+
+def mask_grids(case: CaseMeasures) -> Iterator[Finding]:
+    """Masks on the grid of no modality of their case."""
+    if not case.scans:
+        return
+    reference = next(iter(case.scans))
+    for role, mask in (("mask", case.mask), ("brain_mask", case.brain_mask)):
+        if mask is None or mask.twins:
+            continue
+        difference = mask.grid.difference(case.scans[reference].grid)
+        stored, resampled = (one.as_is if one else -9.0 for one in (mask.stored_fit, mask.resampled_fit))
+        if affine_is_lost(mask.stored_fit, mask.resampled_fit):
+            todo = "Its array fits the scan voxel by voxel, its affine does not: copy the scan's affine over it."
+        else:
+            todo = "Re-export it, or run 'mstl prepare --resample-masks'."
+        yield Finding(
+            case.name, role, "error", "mask-grid",
+            f"{role} lies on the grid of no modality ({difference} of {reference}). {todo}",
+            fixable=role == "brain_mask" or not mask.voxels or max(stored, resampled) > FITS,
+            details={"contrast_as_stored": round(stored, 3), "contrast_resampled": round(resampled, 3)},
+        )  # fmt: skip
+
+
+def affine_is_lost(stored: Fit | None, resampled: Fit | None) -> bool:
+    """Whether a mask's array fits the scan where its affine does not."""
+    believed = resampled.as_is if resampled else -9.0
+    return stored is not None and stored.as_is > FITS and stored.as_is > believed + FITS
+
+
+def oblique_scans(case: CaseMeasures) -> Iterator[Finding]:
+    """Scans whose axes are turned against the world's: good to know, nothing is lost."""
+    turned = {role: obliquity(scan.grid) for role, scan in case.scans.items()}
+    turned = {role: degrees for role, degrees in turned.items() if degrees > OBLIQUE_DEGREES}
+    if turned:
+        yield Finding(
+            case.name, "", "note", "oblique",
+            f"{', '.join(turned)}: oblique, turned by up to {max(turned.values()):.0f} degrees. Spacing is read "
+            "from the lengths of the affine's columns; nothing is to be done.",
+            details={role: round(degrees, 2) for role, degrees in turned.items()},
+        )  # fmt: skip
+
+
+def obliquity(grid: Grid) -> float:
+    """The largest angle in degrees between an array axis and the nearest world axis."""
+    directions = np.abs(grid.affine[:3, :3] / np.linalg.norm(grid.affine[:3, :3], axis=0))
+    return float(np.degrees(np.arccos(np.clip(directions.max(axis=0).min(), 0, 1))))
+
+
+def thick_slices(case: CaseMeasures) -> Iterator[Finding]:
+    """Scans with slices much thicker than their pixels."""
+    spacings = {role: scan.grid.spacing for role, scan in case.scans.items()}
+    thick = {role: max(steps) for role, steps in spacings.items() if max(steps) > THICK * min(steps)}
+    if thick:
+        yield Finding(
+            case.name, "", "note", "thick-slices",
+            f"{', '.join(thick)}: slices of up to {max(thick.values()):.3g} mm, which 3D models see squeezed. Train on "
+            "slices, or give 'mstl prepare' a --spacing.",
+            details={role: round(step, 3) for role, step in thick.items()},
+        )  # fmt: skip

@@ -1,0 +1,97 @@
+"""Why a file cannot be used: the rule that it breaks, and whether it can be mended safely."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from mstl.data.checks.finding import Finding
+from mstl.data.grid import TOLERANCE_MM, Grid
+from mstl.data.selector import file_of, volume_of
+
+_FORM_TOLERANCE = 2e-3  # of the spacing: the precision of a qform
+_SPACING_TOLERANCE = 1e-2  # relative, of a form's columns against the header's voxel sizes
+_BACKGROUND = 0.01  # of the 99th percentile
+
+
+def file_finding(case: str, role: str, path: Path, message: str, *, grids: Sequence[Grid]) -> Finding:
+    """The finding on a file that could not be read with `message`; `grids` are those of the case's other files."""
+    rule, fixable = _diagnose(path, grids)
+    return Finding(case, role, "error", rule, message, fixable)
+
+
+def _diagnose(path: Path, grids: Sequence[Grid]) -> tuple[str, bool]:
+    if not file_of(path).is_file():
+        return "missing", False
+    image = load_raw(path)
+    if image is None:
+        return "unreadable", False
+    if len(image.shape) > 3 and np.prod(image.shape[3:]) > 1 and volume_of(path) is None:
+        return "four-d", False
+    if forms_differ(image):
+        return "forms", right_form(image, grids) is not None
+    try:
+        data = np.asanyarray(image.dataobj).reshape(image.shape[:3], order="F")
+    except (OSError, EOFError, ValueError, MemoryError):
+        return "unreadable", False
+    if data.dtype.kind == "f" and not np.isfinite(data).all():
+        return "nan", nan_outside_brain(data)
+    return ("constant" if data.size and data.min() == data.max() else "unreadable"), False
+
+
+def load_raw(path: Path) -> nib.Nifti1Image | None:
+    """A NIfTI file as it is, unchecked; None where it is none, or names one volume of several."""
+    if volume_of(path) is not None:
+        return None
+    try:
+        image = nib.load(path)
+    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError):
+        return None
+    return image if isinstance(image, nib.Nifti1Image) else None
+
+
+def forms_differ(image: nib.Nifti1Image) -> bool:
+    """Whether sform and qform are both set and state two positions."""
+    (sform, sform_code), (qform, qform_code) = image.get_sform(coded=True), image.get_qform(coded=True)
+    if not (sform_code > 0 and qform_code > 0):
+        return False
+    tolerance = TOLERANCE_MM + _FORM_TOLERANCE * np.array([*np.linalg.norm(sform[:3, :3], axis=0), 0])
+    return bool(np.any(np.abs(sform - qform) > tolerance))
+
+
+def right_form(image: nib.Nifti1Image, grids: Sequence[Grid]) -> np.ndarray | None:
+    """The one of sform and qform that another file of the case shares, else the only sane one; None if unsure.
+
+    A form is sane where its axes are at right angles and as long as the header's voxel sizes.
+    """
+    forms = [image.get_sform(), image.get_qform()]
+    shape = tuple(image.shape[:3])
+    shared = [form for form in forms if any(Grid(shape, form).difference(grid) is None for grid in grids)]
+    if len(shared) != 1:
+        shared = [form for form in forms if _sane(form, np.array(image.header.get_zooms()[:3], float))]
+    return shared[0] if len(shared) == 1 else None
+
+
+def _sane(form: np.ndarray, zooms: np.ndarray) -> bool:
+    lengths = np.linalg.norm(form[:3, :3], axis=0)
+    if not np.all(np.isfinite(form)) or np.any(lengths < 1e-6):
+        return False
+    directions = form[:3, :3] / lengths
+    right_angles = np.abs(directions.T @ directions - np.eye(3)).max() < _SPACING_TOLERANCE
+    return bool(right_angles and np.all(np.abs(lengths / zooms - 1) < _SPACING_TOLERANCE))
+
+
+def nan_outside_brain(data: np.ndarray) -> bool:
+    """Whether all voxels that are not finite lie outside the largest bright part of the scan, holes filled."""
+    finite = np.isfinite(data)
+    if not finite.any():
+        return False
+    known = np.where(finite, data, 0)
+    labels, count = ndimage.label(known > _BACKGROUND * np.percentile(known[finite], 99))
+    if not count:
+        return False
+    brain = ndimage.binary_fill_holes(labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]))
+    return not np.any(brain & ~finite)
