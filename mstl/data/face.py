@@ -10,15 +10,16 @@ from scipy import ndimage
 STEP = 2  # mm of the lattice that shapes are drawn on
 CORNER = np.array([-104.0, -144.0, -170.0])  # world mm of its first voxel
 SHAPE = (105, 133, 141)
+_NEAR = 12.0  # mm outside a shape to which its distance is known
 
 # Ellipsoids (centre, radii) and tubes (from, to, radius) in mm of MNI152 space, RAS+; x > 0 stands for both
 # sides. Later parts are painted over earlier ones.
-_OUTER = (
+_BODY = (
+    ((0, -28, -70), (0, -40, -230), 60),
     ((0, 22, -58), (66, 66, 62)),
     ((0, 38, -92), (50, 50, 42)),
     ((0, 62, -14), (48, 26, 20)),
 )
-_NECK = ((0, -28, -70), (0, -40, -230), 60)
 _STICKING_OUT = (
     ((0, 92, -50), (13, 17, 20)),
     ((84, -30, -42), (5, 17, 28)),
@@ -75,7 +76,8 @@ _PARTS = {
     "lens": (((32, 75.5, -37), (5, 3, 5)),),
     "nerve": (((31, 54, -37), (8, 14, -24), 2.6),),
 }
-_CANAL, _CORD = ((0, -43, -52), (0, -52, -80), (0, -44, -190)), (10.5, 5.0)
+_CANAL = ((0, -43, -52), (0, -52, -80), (0, -44, -190))
+_CORD = (10.5, 5.0)  # radii of canal and cord
 
 
 @dataclass(frozen=True)
@@ -135,56 +137,61 @@ def draw_face(rng: np.random.Generator, cavity: np.ndarray, *, wide: float) -> F
 
 def _draw_surface(rng: np.random.Generator, cavity: np.ndarray, wall: float, wide: float) -> np.ndarray:
     """Distance inside the skin, mm: vault, face and neck flow into one another; nose and ears stick out."""
-    neck = _tube(*_NECK[:2], _NECK[2] * np.exp(rng.normal(0, 0.08 * wide)))
-    body = np.maximum.reduce([cavity + np.float32(wall), _draw_union(_OUTER, rng, wide), neck])
+    body = np.maximum(cavity + np.float32(wall), _draw_union(_BODY, rng, wide))
     body = ndimage.gaussian_filter(body, 2.0)
     return np.maximum(body, _draw_union(_STICKING_OUT, rng, wide))
 
 
-def _draw_canal(rng: np.random.Generator, wide: float) -> tuple[np.ndarray, np.ndarray]:
+def _draw_canal(rng: np.random.Generator, wide: float) -> list[np.ndarray]:
+    """Distances inside the spinal canal and inside the cord."""
     bend = np.array([0, rng.normal(0, 4 * wide), 0])
-    knots = [np.array(knot) + bend * (number > 0) for number, knot in enumerate(_CANAL)]
-    canal, cord = (
-        np.maximum(_tube(knots[0], knots[1], radius), _tube(knots[1], knots[2], radius)) for radius in _CORD
-    )
-    return canal, cord
+    top, middle, bottom = (np.array(knot) + bend * (number > 0) for number, knot in enumerate(_CANAL))
+    tubes = []
+    for radius in _CORD:
+        level = np.full(SHAPE, -99, np.float32)
+        _add_tube(level, top, middle, radius)
+        _add_tube(level, middle, bottom, radius)
+        tubes.append(level)
+    return tubes
 
 
 def _draw_union(shapes: tuple, rng: np.random.Generator, wide: float) -> np.ndarray:
-    """Distance inside the union of shapes, each moved and scaled at random, both sides nearly alike."""
+    """Distance inside the union of shapes, each moved and scaled at random, both sides nearly alike.
+
+    Further outside than `_NEAR` it is unknown and very negative.
+    """
     level = np.full(SHAPE, -99, np.float32)
     for shape in shapes:
         move, size = rng.normal(0, 1.5 * wide, 3), np.exp(rng.normal(0, 0.08 * wide))
         sides = (1, -1) if shape[0][0] > 0 else (1,)
         for side in sides:
             own, factor = move + rng.normal(0, 0.7 * wide, 3), size * np.exp(rng.normal(0, 0.04 * wide))
-            np.maximum(level, _inside(shape, np.array([side, 1, 1]), own, factor), out=level)
+            first, second = ((np.array(part) + own) * (side, 1, 1) for part in shape[:2])
+            if len(shape) == 3:
+                _add_tube(level, first, second, shape[2] * factor)
+            else:
+                _add_ellipsoid(level, first, np.array(shape[1]) * factor)
     return level
 
 
-def _inside(shape: tuple, mirror: np.ndarray, move: np.ndarray, size: float) -> np.ndarray:
-    if len(shape) == 3:
-        return _tube(*((np.array(end) + move) * mirror for end in shape[:2]), shape[2] * size)
-    centre, radii = (np.array(shape[0]) + move) * mirror, np.array(shape[1]) * size
-    return _ellipsoid(centre, radii)
+def _add_ellipsoid(level: np.ndarray, centre: np.ndarray, radii: np.ndarray) -> None:
+    box, axes = _around(centre - radii, centre + radii)
+    squares = sum(((along - c) / r) ** 2 for along, c, r in zip(axes, centre, radii, strict=True))
+    np.maximum(level[box], (1 - np.sqrt(squares)) * radii.min(), out=level[box])
 
 
-def _ellipsoid(centre: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    offset = [(along - c) / r for along, c, r in zip(_axes(), centre, radii, strict=True)]
-    radius = np.sqrt(offset[0] ** 2 + offset[1] ** 2 + offset[2] ** 2)
-    return ((1 - radius) * radii.min()).astype(np.float32)
-
-
-def _tube(start: np.ndarray, end: np.ndarray, radius: float) -> np.ndarray:
-    start = np.asarray(start, np.float32)
-    along = np.asarray(end, np.float32) - start
-    offset = [values - s for values, s in zip(_axes(), start, strict=True)]
-    part = sum(o * a for o, a in zip(offset, along, strict=True)) / np.float32(along @ along)
-    part = np.clip(part, 0, 1)
+def _add_tube(level: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> None:
+    box, axes = _around(np.minimum(start, end) - radius, np.maximum(start, end) + radius)
+    along = end - start
+    offset = [values - s for values, s in zip(axes, start, strict=True)]
+    part = np.clip(sum(o * a for o, a in zip(offset, along, strict=True)) / (along @ along), 0, 1)
     squares = sum((o - part * a) ** 2 for o, a in zip(offset, along, strict=True))
-    return (np.float32(radius) - np.sqrt(squares)).astype(np.float32)
+    np.maximum(level[box], radius - np.sqrt(squares), out=level[box])
 
 
-def _axes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coordinates of the lattice along its axes, mm float32, ready to broadcast."""
-    return tuple(np.ix_(*(CORNER[a] + STEP * np.arange(SHAPE[a]) for a in range(3))))
+def _around(low: np.ndarray, high: np.ndarray) -> tuple[tuple, tuple]:
+    """The part of the lattice within `_NEAR` mm of a box, and its coordinates, ready to broadcast."""
+    first = np.clip(np.floor((low - _NEAR - CORNER) / STEP), 0, SHAPE).astype(int)
+    last = np.clip(np.ceil((high + _NEAR - CORNER) / STEP) + 1, first, SHAPE).astype(int)
+    axes = (CORNER[a] + STEP * np.arange(first[a], last[a]) for a in range(3))
+    return tuple(slice(a, b) for a, b in zip(first, last, strict=True)), np.ix_(*axes)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import joblib
@@ -15,41 +15,54 @@ from mstl.data.head_scan import embed, modality_stream, scan_head
 from mstl.data.jobs import check_jobs
 from mstl.data.lesions import LOAD_ML
 from mstl.data.patient import draw_patient
-from mstl.data.scanner import SCANNERS, SKULL, Scanner, find_scanner
+from mstl.data.raw import reference_of, scan_session
+from mstl.data.scanner import SCANNERS, SKULL, RawScanner, Scanner, find_scanner
 from mstl.data.volume import Volume, write_volume
 from mstl.errors import InputError
-from mstl.files import new_folder
+from mstl.files import new_folder, write_json
 
 MIXED = "mixed"
+TRANSFORMS = "transforms.json"  # beside the scans of a raw case
 
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """A synthetic case on one grid: int16 scans (0 outside a brain without skull), uint8 masks of lesions and brain."""
+    """A synthetic case: int16 scans, uint8 masks of lesions and brain, all on one grid unless the case is raw.
+
+    Without skull scans are 0 outside the brain. In a raw case masks lie on the grid of the reference (flair,
+    else the first modality); `transforms` by modality `(4, 4)` lead from the reference's world mm to where the
+    same tissue lies in that modality's; empty for other cases, in which nobody moved.
+    """
 
     images: dict[str, Volume]
     mask: Volume
     brain_mask: Volume
+    transforms: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def make_phantom(
     *,
     seed: int,
     modalities: Iterable[str] = ("flair", "t1", "t2"),
-    scanner: str | Scanner = "research",
+    scanner: str | Scanner | RawScanner = "research",
     lesion_ml: float | None = None,
     randomise: float = 0.0,
 ) -> Phantom:
     """Make one case; equal arguments give equal voxels, whichever other modalities are asked for.
 
     `scanner` is a name of `SCANNERS` or a profile; "quick-skull" is "quick" with the head left around the brain,
-    noise in the air and a field of view of its own. `lesion_ml` 0 to 60 (None: log-normal, 0.1 to 60);
+    noise in the air and a field of view of its own; "clinical-raw" and "quick-raw" also give each modality its
+    own grid, thick slices and position. `lesion_ml` 0 to 60 (None: log-normal, 0.1 to 60);
     `randomise` 0 (usual contrasts, slight jitter) to 1 (strong domain randomisation). Raises `InputError` for
     an unknown name or a value out of range.
     """
     modalities = tuple(modalities)
     _check(modalities, lesion_ml, randomise, seed)
-    profile = scanner if isinstance(scanner, Scanner) else find_scanner(scanner)
+    profile = find_scanner(scanner) if isinstance(scanner, str) else scanner
+    if isinstance(profile, RawScanner):
+        return Phantom(
+            *scan_session(profile, modalities=modalities, seed=seed, lesion_ml=lesion_ml, randomise=randomise)
+        )
     patient = draw_patient(
         profile.grid(), profile.sections, seed=seed, lesion_ml=lesion_ml, randomise=randomise
     )
@@ -80,7 +93,8 @@ def write_phantoms(
 
     Subjects are phantom-001 and so on; each keeps its voxels however many are made. `scanner` is a name as
     in `make_phantom`, or "mixed" or "mixed-skull" (all in turn); `progress` is called with the subject's name
-    after each case. Raises `InputError` as `make_phantom`, and where `out` is not empty or `subjects` is below 1.
+    after each case. The transforms of a raw case lie in `transforms.json` beside its scans. Raises
+    `InputError` as `make_phantom`, and where `out` is not empty or `subjects` is below 1.
     """
     modalities = tuple(modalities)
     _check(modalities, None, randomise, seed)
@@ -128,6 +142,9 @@ def _write_case(
     paths = {name: folder / subject / f"{subject}_{name}.nii.gz" for name in volumes}
     for name, volume in volumes.items():
         write_volume(paths[name], volume.data, volume.affine)
+    if phantom.transforms:
+        found = {name: matrix.tolist() for name, matrix in phantom.transforms.items()}
+        write_json(folder / subject / TRANSFORMS, {"reference": reference_of(modalities), "transforms": found})
     return Case(
         subject=subject,
         dataset="phantom",

@@ -77,6 +77,20 @@ class Scanner:
         return tuple(int(np.ceil(step - 1e-6)) if step > 1.2 * thinnest else 1 for step in self.spacing)
 
 
+@dataclass(frozen=True)
+class RawScanner:
+    """A clinical session: `scanner` with changes for each modality, made on a lattice of `world` mm.
+
+    Between two scans the patient turns by about `turn` degrees about each axis and moves by `shift` mm
+    (standard deviations).
+    """
+
+    scanner: Scanner
+    world: float = 1.0
+    turn: float = 1.5
+    shift: float = 2.0
+
+
 SCANNERS: Mapping[str, Scanner] = MappingProxyType({
     "research": Scanner(),
     "clinical-thick": Scanner((1.0, 1.0, 3.0), "LPS", field_of_view=(180.0, 216.0, 174.0), noise=0.03),
@@ -87,14 +101,27 @@ SCANNERS: Mapping[str, Scanner] = MappingProxyType({
     "quick": Scanner((2.0, 2.0, 2.0), noise=0.03),
 })
 
+RAW_SCANNERS: Mapping[str, RawScanner] = MappingProxyType({
+    "clinical-raw": RawScanner(
+        Scanner((0.9, 0.9, 5.5), "LAS", (-8.0, 0.0, 0.0), (190.0, 230.0, 154.0), bias=0.2, skull=True)
+    ),
+    "quick-raw": RawScanner(
+        Scanner((2.0, 2.0, 6.0), "LAS", (-8.0, 0.0, 0.0), (190.0, 230.0, 156.0), bias=0.2, skull=True), world=2.0
+    ),
+})
 
-def find_scanner(name: str) -> Scanner:
-    """A profile of `SCANNERS` by name, "-skull" behind it for whole heads.
+
+def find_scanner(name: str) -> Scanner | RawScanner:
+    """A profile of `SCANNERS` or `RAW_SCANNERS` by name; one of the first may have "-skull" behind it.
 
     Raises `InputError` that lists the names.
     """
+    if name in RAW_SCANNERS:
+        return RAW_SCANNERS[name]
     plain = name.removesuffix(SKULL)
     if plain not in SCANNERS:
-        known = ", ".join(SCANNERS)
-        raise InputError(f"Scanner {name!r} is not known. Choose one of {known}, or one with {SKULL} behind it.")
+        raise InputError(
+            f"Scanner {name!r} is not known. Choose one of {', '.join(SCANNERS)}, "
+            f"one of these with {SKULL} behind it, or {' or '.join(RAW_SCANNERS)}."
+        )
     return replace(SCANNERS[plain], skull=True) if name != plain else SCANNERS[plain]
