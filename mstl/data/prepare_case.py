@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from mstl.config import SIDE_MULTIPLE
 from mstl.data.cohort import Case
+from mstl.data.formats import scan_sha256
 from mstl.data.grid import Grid, check_same_grid, oriented, resample, respaced
 from mstl.data.normalise import normalise
 from mstl.data.preparation import Preparation
@@ -19,7 +20,7 @@ from mstl.data.prepared import RECORD
 from mstl.data.selector import file_of, volume_of
 from mstl.data.volume import Volume, read_mask, read_volume
 from mstl.errors import InputError
-from mstl.files import read_json, sha256, whole_folder, write_json
+from mstl.files import read_json, whole_folder, write_json
 
 AXES = "SPL"  # D inferior to superior, H anterior to posterior, W right to left
 FORMAT = 1  # raise it where equal parameters would give other arrays
@@ -79,7 +80,7 @@ def _sources(case: Case, preparation: Preparation) -> dict:
     if missing is not None:
         raise InputError(f"{missing} does not exist. Check the path in the cohort.")
     return {
-        role: {"path": os.path.abspath(path), "sha256": sha256(file_of(path))}
+        role: {"path": os.path.abspath(path), "sha256": scan_sha256(path)}
         for role, path in files.items()
         if path is not None
     }

@@ -1,28 +1,16 @@
-"""Volumes: NIfTI files in, checked; NIfTI files out, whole."""
+"""Volumes: scans of any format in, checked; files out, whole."""
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
-from mstl.data.grid import TOLERANCE_MM, Grid
+from mstl.data.formats import open_scan, write_scan
+from mstl.data.grid import Grid
+from mstl.data.scan import Scan
+from mstl.data.selector import volume_of
 from mstl.errors import InputError
-from mstl.files import whole_file
-
-SUFFIXES = (".nii", ".nii.gz")
-_STORED = {np.dtype(bool): np.uint8, np.dtype(np.float16): np.float32}  # NIfTI has neither
-_QUATERNION_ERROR = 2e-3  # of the spacing: what a qform, three float32 numbers, can be off near half turns
-_DAMAGED = (
-    EOFError,
-    OSError,
-    zlib.error,
-    ValueError,
-    nib.filebasedimages.ImageFileError,
-    nib.spatialimages.HeaderDataError,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,37 +38,34 @@ class Volume:
 
 
 def read_grid(path: str | Path) -> Grid:
-    """The grid of a NIfTI file; reads the header only. Raises as `read_volume` does."""
-    image = _open(Path(path))
-    return Grid(_shape_3d(image, Path(path)), image.affine)
+    """The grid of a scan; reads the header only. Raises as `read_volume` does."""
+    scan = open_scan(path)
+    _check_3d(scan, volume_of(path), Path(path))
+    return Grid(scan.shape[:3], scan.affine)
 
 
 def read_volume(path: str | Path, *, allow_constant: bool = False) -> Volume:
-    """Read a 3D NIfTI file in float32 or the smaller dtype it is stored in.
+    """Read a 3D scan, or volume `N` of a 4D file (`x.nii.gz#N`), in float32 or the smaller dtype it is stored in.
 
-    An uncompressed file without scaling is memory mapped. Raises `InputError` where the file is missing,
-    truncated, not NIfTI, not 3D, has sform and qform that disagree by more than 1e-3 mm (and 0.002 of the
-    spacing: the precision of a qform), holds values that are not finite or no real numbers, or (unless
-    `allow_constant`) holds one value only.
+    Formats: NIfTI-1 and -2, Analyze, MGH, NRRD, MetaImage (`mstl.data.formats`). Axes i, j, k are as stored. An
+    uncompressed file without scaling is memory mapped. Raises `InputError` where the file is missing, truncated, of
+    another format, not 3D, declares more voxels than it can hold (before any is allocated), has sform and qform that
+    disagree by more than 1e-3 mm (and 0.002 of the spacing: the precision of a qform), holds values that are not
+    finite or no real numbers, or (unless `allow_constant`) holds one value only.
     """
     path = Path(path)
-    image = _open(path)
-    shape = _shape_3d(image, path)
-    stored = image.get_data_dtype()
-    if stored.kind not in "iuf":
-        raise InputError(f"{path} holds {stored}; real numbers are expected. Export it in grey.")
-    try:
-        data = _compact(image).reshape(shape, order="F")
-    except _DAMAGED as error:
-        reason = _line(error)
-        raise InputError(f"{path} is truncated or damaged ({reason}). Copy or export it again.") from error
+    scan = open_scan(path)
+    _check_3d(scan, volume_of(path), path)
+    data = scan.values(volume_of(path))
+    if data.dtype.itemsize > 4:
+        data = data.astype(np.float32)
     low, high = data.min(), data.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int(np.count_nonzero(~np.isfinite(data)))
         raise InputError(f"{path} holds {bad} NaN or infinite voxels; all must be finite. Export it again.")
     if low == high and not allow_constant:
         raise InputError(f"{path} is {low} everywhere; a scan must vary. Export it again, or leave it out.")
-    return Volume(data, image.affine, path)
+    return Volume(data, scan.affine, path)
 
 
 def read_mask(path: str | Path, *, binarise: bool = False) -> Volume:
@@ -99,72 +84,26 @@ def read_mask(path: str | Path, *, binarise: bool = False) -> Volume:
 
 
 def write_volume(path: str | Path, data: np.ndarray, affine: np.ndarray) -> None:
-    """Write a 3D array as NIfTI (`.nii`, `.nii.gz`), sform and qform set to `affine`, whole or not at all.
+    """Write a 3D array in the format of the path's suffix, `.nii.gz` for instance, whole or not at all.
 
-    Equal arrays give equal bytes; bool is stored as uint8, float16 as float32. A sheared affine fits no
-    qform, which is left out then. Raises `InputError` for another suffix or where the disk is full.
+    Equal arrays give equal bytes; bool is stored as uint8, float16 as float32. In NIfTI sform and qform are both set
+    to `affine`; a sheared one fits no qform, which is left out then. Raises `InputError` for a suffix that cannot be
+    written, or where the disk is full.
     """
-    path = Path(path)
-    if not path.name.endswith(SUFFIXES):
-        raise InputError(f"{path} does not end in .nii or .nii.gz. Give the output one of these suffixes.")
-    image = nib.Nifti1Image(data.astype(_STORED.get(data.dtype, data.dtype), copy=False), affine)
-    image.set_sform(affine, code=1)
-    image.set_qform(affine, code=1)
-    if _disagreement(image):
-        image.set_qform(None, code=0)
-    image.header.set_xyzt_units("mm")
-    with whole_file(path) as temporary:
-        nib.save(image, temporary)
+    write_scan(path, data, affine)
 
 
-def _open(path: Path) -> nib.Nifti1Image:
-    if not path.is_file():
-        raise InputError(f"{path} does not exist. Check the path in the cohort.")
-    if not path.name.endswith(SUFFIXES):
-        raise InputError(f"{path} is not .nii or .nii.gz. Convert it to NIfTI first.")
-    try:
-        image = nib.load(path)
-        disagreement = _disagreement(image)
-    except _DAMAGED as error:
-        reason = _line(error)
-        raise InputError(f"{path} cannot be read as NIfTI ({reason}). Copy or export it again.") from error
-    if not np.all(np.isfinite(image.affine)) or abs(np.linalg.det(image.affine[:3, :3])) < 1e-9:
-        raise InputError(f"{path} has an affine that cannot be inverted. Export it again with its geometry.")
-    if disagreement:
+def _check_3d(scan: Scan, volume: int | None, path: Path) -> None:
+    """Raise `InputError` unless the file is one volume, or `volume` is one of its volumes."""
+    if len(scan.shape) == 3 and volume in (None, 0):
+        return
+    if len(scan.shape) < 3:
+        raise InputError(f"{path} has shape {scan.shape}; a 3D volume is expected. Split it into 3D files.")
+    if volume is None:
         raise InputError(
-            f"{path} states two positions: sform and qform differ by {disagreement:.3g} mm. "
-            "Find out which one is right, and copy it over the other."
+            f"{path} has shape {scan.shape}; a 3D volume is expected. Split it into 3D files, or name one of its "
+            f"{scan.volumes} volumes: {path.name}#0."
         )
-    return image
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _disagreement(image: nib.Nifti1Image) -> float:
-    """Largest difference of sform and qform in mm; 0 where they agree or only one is set."""
-    (sform, sform_code), (qform, qform_code) = image.get_sform(coded=True), image.get_qform(coded=True)
-    if not (sform_code > 0 and qform_code > 0):
-        return 0.0
-    tolerance = TOLERANCE_MM + _QUATERNION_ERROR * np.array([*np.linalg.norm(sform[:3, :3], axis=0), 0])
-    difference = np.abs(sform - qform)
-    return float(difference.max()) if np.any(difference > tolerance) else 0.0
-
-
-def _shape_3d(image: nib.Nifti1Image, path: Path) -> tuple[int, int, int]:
-    shape = image.shape
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3:
-        raise InputError(f"{path} has shape {image.shape}; a 3D volume is expected. Split it into 3D files.")
-    return shape
-
-
-def _compact(image: nib.Nifti1Image) -> np.ndarray:
-    stored = image.get_data_dtype()
-    scaled = (image.dataobj.slope, image.dataobj.inter) != (1, 0)
-    if scaled or stored.itemsize > 4:
-        return np.asarray(image.dataobj, dtype=np.float32)
-    data = np.asanyarray(image.dataobj)
-    return data if stored.isnative else data.astype(stored.newbyteorder("="))
+    if volume >= scan.volumes:
+        names = "#0" if scan.volumes == 1 else f"one of #0 to #{scan.volumes - 1}"
+        raise InputError(f"{path} does not exist: the file has shape {scan.shape}. Name {names}.")
