@@ -249,6 +249,7 @@ FAULTS: dict[str, Fault] = {
     "a truncated file": Fault(truncate, "unreadable", role="flair"),
     "a text file": Fault(into_text, "unreadable", role="t2"),
     "several volumes": Fault(image("t1", repeated(2)), "four-d", role="t1"),
+    "one volume in 4D": Fault(image("t1", repeated(1)), "one-volume", "note", "t1", fixable=True),
     "a qform that mirrors": Fault(
         image("t1", set_forms(lambda affine: affine @ np.diag([-1, 1, 1, 1]))), "forms", role="t1", fixable=True
     ),

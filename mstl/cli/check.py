@@ -10,8 +10,9 @@ import typer
 import mstl
 from mstl.cli.terminal import console, escaped, progress
 from mstl.data.checks.finding import Finding, by_case, count_levels
+from mstl.data.mend import COHORT, mend_cohort
 from mstl.errors import InputError
-from mstl.files import write_json
+from mstl.files import new_folder, write_json
 
 COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -24,23 +25,47 @@ def check(
         Path | None, typer.Option(help="EXPERIMENT.yaml whose subjects by name are the sides of a split.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of check.json; default: check, beside the CSV.")] = None,
+    fix: Annotated[
+        Path | None, typer.Option(help="New folder for a mended copy of the cohort; the originals stay.")
+    ] = None,
     binarise_masks: Annotated[bool, typer.Option("--binarise-masks", help="Let soft masks pass.")] = False,
     jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
 ) -> None:
     """Read every file of a cohort and say what is wrong with it; exit code 1 where an error is among it."""
     sides = _sides(cohorts, experiment)
+    if fix is not None:
+        if len(cohorts) > 1:
+            raise InputError("--fix mends one cohort at a time. Give one cohort.csv with it.")
+        new_folder(fix)
+    options = {"binarise_masks": binarise_masks, "jobs": jobs}
+    findings = _examine(sides, out or cohorts[0].parent / "check", **options)
+    names = ", ".join(map(str, cohorts))
+    if fix is not None:
+        findings = _mend(mstl.Cohort.from_csv(cohorts[0], files_exist=False), findings, fix, **options)
+        names = str(fix / COHORT)
+    if errors := count_levels(findings)["error"]:
+        raise InputError(f"Errors in {names}: {errors}, listed above. Mend the files, or leave their cases out.")
+
+
+def _examine(sides: Mapping[str, mstl.Cohort], out: Path, **options) -> list[Finding]:
+    """Check, print and write what is found."""
     cases = [case for side in sides.values() for case in side]
-    out = out or cohorts[0].parent / "check"
     with progress("Checking", len(cases)) as step:
-        findings = mstl.check_cohort(
-            cases, sides=sides if len(sides) > 1 else None, binarise_masks=binarise_masks, jobs=jobs, progress=step
-        )
+        findings = mstl.check_cohort(cases, sides=sides if len(sides) > 1 else None, progress=step, **options)
     counts = count_levels(findings)
     _print(findings, counts, f"{len(cases)} cases of {len({case.subject for case in cases})} subjects")
     write_json(out / "check.json", {"cases": len(cases), "counts": counts, "findings": [f.to_dict() for f in findings]})
-    if counts["error"]:
-        names = ", ".join(map(str, cohorts))
-        raise InputError(f"Errors in {names}: {counts['error']}, listed above. Mend the files, or leave them out.")
+    return findings
+
+
+def _mend(cohort: mstl.Cohort, findings: list[Finding], fix: Path, **options) -> list[Finding]:
+    """Mend, say what was done, and check again."""
+    mended, fixes = mend_cohort(cohort, findings, fix)
+    for one in fixes:
+        done = f"Mended [bold]{escaped(one.case)}[/] {one.role}: {escaped(one.done)}"
+        console.print(done, soft_wrap=True, highlight=False)
+    console.print(f"Wrote {fix / COHORT}: {len(fixes)} files mended. Checking it again.", soft_wrap=True)
+    return _examine({"": mended}, fix / "check", **options)
 
 
 def _sides(cohorts: list[Path], experiment: Path | None) -> dict[str, mstl.Cohort]:

@@ -38,7 +38,8 @@ def mask_grids(case: CaseMeasures) -> Iterator[Finding]:
             continue
         difference = mask.grid.difference(case.scans[reference].grid)
         stored, resampled = (one.as_is if one else -9.0 for one in (mask.stored_fit, mask.resampled_fit))
-        if affine_is_lost(mask.stored_fit, mask.resampled_fit):
+        lost = affine_is_lost(mask.stored_fit, mask.resampled_fit)
+        if lost:
             todo = "Its array fits the scan voxel by voxel, its affine does not: copy the scan's affine over it."
         else:
             todo = "Re-export it, or run 'mstl prepare --resample-masks'."
@@ -46,7 +47,8 @@ def mask_grids(case: CaseMeasures) -> Iterator[Finding]:
             case.name, role, "error", "mask-grid",
             f"{role} lies on the grid of no modality ({difference} of {reference}). {todo}",
             fixable=role == "brain_mask" or not mask.voxels or max(stored, resampled) > FITS,
-            details={"contrast_as_stored": round(stored, 3), "contrast_resampled": round(resampled, 3)},
+            details={"affine_is_lost": lost, "contrast_as_stored": round(stored, 3),
+                     "contrast_resampled": round(resampled, 3)},
         )  # fmt: skip
 
 

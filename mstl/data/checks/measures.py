@@ -15,7 +15,7 @@ from mstl.data.checks.coarse import shrink
 from mstl.data.checks.finding import Finding
 from mstl.data.checks.foreground import Foreground, find_foreground
 from mstl.data.checks.pose import Fit, fit_mask
-from mstl.data.checks.reading import file_finding
+from mstl.data.checks.reading import file_finding, header_findings
 from mstl.data.grid import Grid, resample
 from mstl.data.volume import Volume, read_volume
 from mstl.errors import InputError
@@ -100,6 +100,7 @@ def measure_case(case: Case) -> CaseMeasures:
     findings = [
         file_finding(case.name, role, case.files[role], message, grids=grids) for role, message in failures.items()
     ]
+    findings += [one for role in volumes for one in header_findings(case.name, role, case.files[role])]
     scans = {role: (volume, find_foreground(volume)) for role, volume in volumes.items() if role in MODALITIES}
     return CaseMeasures(
         case.name,

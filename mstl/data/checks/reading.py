@@ -1,7 +1,7 @@
 """Why a file cannot be used: the rule that it breaks, and whether it can be mended safely."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -21,6 +21,18 @@ def file_finding(case: str, role: str, path: Path, message: str, *, grids: Seque
     """The finding on a file that could not be read with `message`; `grids` are those of the case's other files."""
     rule, fixable = _diagnose(path, grids)
     return Finding(case, role, "error", rule, message, fixable)
+
+
+def header_findings(case: str, role: str, path: Path) -> Iterator[Finding]:
+    """What is odd in the header of a file that can be read: axes of one voxel behind the third."""
+    image = load_raw(path)
+    if image is not None and len(image.shape) > 3:
+        yield Finding(
+            case, role, "note", "one-volume",
+            f"{role} is {len(image.shape)}D of shape {image.shape}, with one volume: mstl reads it as 3D, other "
+            "programs may not.",
+            fixable=True,
+        )  # fmt: skip
 
 
 def _diagnose(path: Path, grids: Sequence[Grid]) -> tuple[str, bool]:
