@@ -109,3 +109,10 @@ def new_folder(path: str | Path) -> Path:
     except OSError as error:
         raise _write_error(path, error) from error
     return path
+
+
+def shipped_folder() -> Path:
+    """Folder of the weights that come with mstl: `mstl/weights` in an installed wheel, `weights` in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parent / "weights"

@@ -19,7 +19,7 @@ from typing import Literal
 import yaml
 
 from mstl.errors import InputError, TransferError
-from mstl.files import sha256, write_text
+from mstl.files import sha256, shipped_folder, write_text
 from mstl.transfer.download import DownloadError, Progress, alone, download
 
 VARIABLE = "MSTL_WEIGHTS"
@@ -118,13 +118,6 @@ def verify() -> list[LocalFile]:
 def locate(weights: Weights) -> tuple[str, Path] | None:
     """Where the file of an entry is: ("shipped" | "MSTL_WEIGHTS" | "cached", path), unchecked; None: to fetch."""
     return next(_places(weights), None)
-
-
-def shipped_folder() -> Path:
-    """Folder of the manifest: `mstl/weights` where mstl was installed from a wheel, `weights` in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "weights"
-    return inside if inside.is_dir() else package.parent / "weights"
 
 
 def cache_folder() -> Path:
