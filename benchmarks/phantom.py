@@ -9,7 +9,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
 
 from mstl.data.phantom import write_phantoms  # noqa: E402
-from mstl.data.scanner import SCANNERS  # noqa: E402
+from mstl.data.scanner import RAW_SCANNERS, SCANNERS  # noqa: E402
 
 CASES = 3
 
@@ -24,6 +24,6 @@ def measure(scanner: str, *, randomise: float) -> float:
 
 if __name__ == "__main__":
     measure("quick", randomise=0.0)  # loads the template
-    for name in SCANNERS:
+    for name in (*SCANNERS, "quick-skull", "research-skull", *RAW_SCANNERS):
         plain, strong = (measure(name, randomise=strength) for strength in (0.0, 1.0))
         print(f"{name:15s} {plain:5.2f} s a case, {strong:5.2f} s with randomise 1")

@@ -21,8 +21,8 @@ _BODY = (
     ((0, 62, -14), (48, 26, 20)),
 )
 _STICKING_OUT = (
-    ((0, 92, -50), (13, 17, 20)),
-    ((84, -30, -42), (5, 17, 28)),
+    ((0, 85, -50), (14, 21, 22)),
+    ((77, -30, -42), (7, 17, 28)),
 )
 _PARTS = {
     "muscle": (
@@ -72,6 +72,7 @@ _PARTS = {
         ((42, 60, -37), (20, 22, -30), 2.4),
         ((32, 62, -25), (16, 22, -28), 2.4),
     ),
+    "vessel": (((13, -2, -90), (14, 0, -44), 3.0), ((14, 0, -44), (9, 8, -28), 2.6)),
     "vitreous": (((32, 66, -37), (12, 12, 12)),),
     "lens": (((32, 75.5, -37), (5, 3, 5)),),
     "nerve": (((31, 54, -37), (8, 14, -24), 2.6),),
@@ -137,7 +138,8 @@ def draw_face(rng: np.random.Generator, cavity: np.ndarray, *, wide: float) -> F
 
 def _draw_surface(rng: np.random.Generator, cavity: np.ndarray, wall: float, wide: float) -> np.ndarray:
     """Distance inside the skin, mm: vault, face and neck flow into one another; nose and ears stick out."""
-    body = np.maximum(cavity + np.float32(wall), _draw_union(_BODY, rng, wide))
+    vault = ndimage.gaussian_filter(np.maximum(cavity, -40), 3.5) + np.float32(wall)
+    body = np.maximum(vault, _draw_union(_BODY, rng, wide))
     body = ndimage.gaussian_filter(body, 2.0)
     return np.maximum(body, _draw_union(_STICKING_OUT, rng, wide))
 

@@ -50,7 +50,7 @@ def draw_head_contrast(
     for tissue, signal in _USUAL[modality].items():
         usual[tissue] = signal
     drawn = usual * np.exp(rng.normal(0, 0.1 + 0.45 * randomise, len(Tissue)))
-    fat = np.exp(rng.normal(0, 0.2 + 0.2 * randomise))
+    fat = np.exp(rng.normal(-0.1, 0.3 + 0.15 * randomise))
     if rng.random() < 0.15 + 0.25 * randomise:
         fat *= rng.uniform(0.12, 0.5)
     drawn[list(_FATTY)] *= fat

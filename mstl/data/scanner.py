@@ -111,6 +111,11 @@ RAW_SCANNERS: Mapping[str, RawScanner] = MappingProxyType({
 })
 
 
+def with_skull(name: str) -> str:
+    """The name under which a scanner leaves the head around the brain; a raw one does so under its own."""
+    return name if name in RAW_SCANNERS or name.endswith(SKULL) else name + SKULL
+
+
 def find_scanner(name: str) -> Scanner | RawScanner:
     """A profile of `SCANNERS` or `RAW_SCANNERS` by name; one of the first may have "-skull" behind it.
 

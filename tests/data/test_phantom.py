@@ -135,3 +135,16 @@ def test_a_folder_in_use_and_no_subjects_are_refused(tmp_path):
     with pytest.raises(InputError, match="0 subjects"):
         write_phantoms(tmp_path / "new", subjects=0)
     assert not (tmp_path / "new").exists()
+
+
+def test_mixed_skull_takes_the_profiles_in_turn_with_heads_around_the_brains(tmp_path, monkeypatch):
+    monkeypatch.setattr("mstl.data.phantom.SCANNERS", {name: SCANNERS[name] for name in ("quick",)})
+    case = write_phantoms(tmp_path / "out", subjects=1, scanner="mixed-skull", modalities=("t1",))[0]
+    scan, brain = read_volume(case.images["t1"]), read_mask(case.brain_mask)
+    assert np.count_nonzero(scan.data > 50) > 1.5 * brain.data.sum()
+
+
+def test_phantoms_without_skull_stay_those_that_shipped_weights_were_trained_on():
+    case = make_phantom(seed=5, scanner="quick", modalities=("flair", "t2"), randomise=0.5)
+    means = [float(volume.data.mean()) for volume in (*case.images.values(), case.mask, case.brain_mask)]
+    assert means == pytest.approx([70.981, 310.35, 0.0016747, 0.300406], rel=1e-3)

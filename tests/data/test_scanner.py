@@ -1,10 +1,12 @@
 """Scanner profiles."""
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
 
 from mstl.data.anatomy import HEAD_CENTRE
-from mstl.data.scanner import SCANNERS, find_scanner
+from mstl.data.scanner import RAW_SCANNERS, SCANNERS, find_scanner, with_skull
 from mstl.errors import InputError
 
 
@@ -40,3 +42,25 @@ def test_thick_slices_are_averaged_from_thin_sections():
 def test_an_unknown_scanner_is_answered_with_the_known():
     with pytest.raises(InputError, match=r"'hospital'.*research.*oblique"):
         find_scanner("hospital")
+
+
+def test_a_name_with_skull_behind_it_is_the_profile_with_the_head_left_on():
+    assert find_scanner("quick-skull") == replace(SCANNERS["quick"], skull=True)
+    assert not find_scanner("quick").skull
+
+
+@pytest.mark.parametrize("name", RAW_SCANNERS)
+def test_raw_sessions_have_thick_slices_skulls_and_patients_who_move(name):
+    session = find_scanner(name)
+    assert session.scanner.skull
+    assert session.scanner.spacing[2] > 5
+    assert session.turn > 0
+    assert session.shift > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("quick", "quick-skull"), ("quick-skull", "quick-skull"), ("quick-raw", "quick-raw"), ("mixed", "mixed-skull")],
+)
+def test_names_with_skull_are_given_once_and_raw_ones_have_it(name, expected):
+    assert with_skull(name) == expected
