@@ -24,7 +24,10 @@ def check(
     experiment: Annotated[
         Path | None, typer.Option(help="EXPERIMENT.yaml whose subjects by name are the sides of a split.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of check.json; default: check, beside the CSV.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of check.json and check.html; default: check, beside the CSV.")
+    ] = None,
+    notes: Annotated[bool, typer.Option("--notes", help="List the notes too, which check.html has.")] = False,
     fix: Annotated[
         Path | None, typer.Option(help="New folder for a mended copy of the cohort; the originals stay.")
     ] = None,
@@ -37,9 +40,9 @@ def check(
         if len(cohorts) > 1:
             raise InputError("--fix mends one cohort at a time. Give one cohort.csv with it.")
         new_folder(fix)
-    options = {"binarise_masks": binarise_masks, "jobs": jobs}
-    findings = _examine(sides, out or cohorts[0].parent / "check", **options)
+    options = {"binarise_masks": binarise_masks, "jobs": jobs, "notes": notes}
     names = ", ".join(map(str, cohorts))
+    findings = _examine(sides, out or cohorts[0].parent / "check", names, **options)
     if fix is not None:
         findings = _mend(mstl.Cohort.from_csv(cohorts[0], files_exist=False), findings, fix, **options)
         names = str(fix / COHORT)
@@ -47,14 +50,19 @@ def check(
         raise InputError(f"Errors in {names}: {errors}, listed above. Mend the files, or leave their cases out.")
 
 
-def _examine(sides: Mapping[str, mstl.Cohort], out: Path, **options) -> list[Finding]:
-    """Check, print and write what is found."""
+def _examine(sides: Mapping[str, mstl.Cohort], out: Path, title: str, *, notes: bool, **options) -> list[Finding]:
+    """Check, print and write what is found, as JSON and as a page."""
+    from mstl.reporting.check_page import write_check_page
+
     cases = [case for side in sides.values() for case in side]
     with progress("Checking", len(cases)) as step:
         findings = mstl.check_cohort(cases, sides=sides if len(sides) > 1 else None, progress=step, **options)
     counts = count_levels(findings)
-    _print(findings, counts, f"{len(cases)} cases of {len({case.subject for case in cases})} subjects")
+    _print(findings if notes else [one for one in findings if one.level != "note"])
+    _print_verdict(counts, f"{len(cases)} cases of {len({case.subject for case in cases})} subjects")
     write_json(out / "check.json", {"cases": len(cases), "counts": counts, "findings": [f.to_dict() for f in findings]})
+    page = write_check_page(cases, findings, out=out / "check.html", title=title)
+    console.print(f"Wrote {page}.", soft_wrap=True)
     return findings
 
 
@@ -65,7 +73,7 @@ def _mend(cohort: mstl.Cohort, findings: list[Finding], fix: Path, **options) ->
         done = f"Mended [bold]{escaped(one.case)}[/] {one.role}: {escaped(one.done)}"
         console.print(done, soft_wrap=True, highlight=False)
     console.print(f"Wrote {fix / COHORT}: {len(fixes)} files mended. Checking it again.", soft_wrap=True)
-    return _examine({"": mended}, fix / "check", **options)
+    return _examine({"": mended}, fix / "check", str(fix / COHORT), **options)
 
 
 def _sides(cohorts: list[Path], experiment: Path | None) -> dict[str, mstl.Cohort]:
@@ -86,8 +94,8 @@ def _sides(cohorts: list[Path], experiment: Path | None) -> dict[str, mstl.Cohor
     return {**sides, "none": cohort.select(rest)} if rest else sides
 
 
-def _print(findings: list[Finding], counts: Mapping[str, int], what: str) -> None:
-    """A block of rows a case, worst first, then one line that counts."""
+def _print(findings: list[Finding]) -> None:
+    """A block of rows a case, worst first."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -97,10 +105,12 @@ def _print(findings: list[Finding], counts: Mapping[str, int], what: str) -> Non
         for number, finding in enumerate(found):
             style = COLOURS[finding.level]
             message = escaped(finding.message) + (" [green](--fix mends it)[/]" if finding.fixable else "")
-            table.add_row(escaped(name) if number == 0 else "", finding.role, f"[{style}]{finding.level}[/]", message,
-                          end_section=number + 1 == len(found))  # fmt: skip
+            table.add_row(escaped(name) if number == 0 else "", finding.role, f"[{style}]{finding.level}[/]", message)
     if findings:
         console.print(table)
+
+
+def _print_verdict(counts: Mapping[str, int], what: str) -> None:
     found = ", ".join(f"{count} {level}{'s' * (count != 1)}" for level, count in counts.items() if count)
     verdict = "" if counts["error"] or counts["warning"] else "nothing is wrong" + (", " if found else "")
     console.print(f"{what}: {verdict}{found}.", highlight=False)

@@ -103,18 +103,20 @@ def overlay_sheet(
     title: str,
     slices: int = 5,
     positions: Sequence[float] | None = None,
+    names: tuple[str, str] = ("reference", "prediction"),
 ) -> Figure:
     """Axial slices of a case, plain above and with the outlines of reference and prediction below.
 
     `image`, `reference` and `prediction` are `(D, H, W)`: D from inferior to superior, H from anterior to
     posterior, W from right to left, so that every panel is the radiological view. `spacing` is in mm along
     D, H, W; `slices` how many are picked (those with most lesion, spread over the lesions' range);
-    `positions` `(D,)` the mm written on each slice, by default the distance from the lowest one.
+    `positions` `(D,)` the mm written on each slice, by default the distance from the lowest one; `names` what the
+    two masks are called.
     """
-    masks = {"reference": reference, "prediction": prediction}
+    masks = dict(zip(names, (reference, prediction), strict=True))
     masks = {name: np.asarray(mask) > 0 for name, mask in masks.items() if mask is not None}
     picked = pick_slices(image, list(masks.values()), count=slices)
-    styles = {"reference": REFERENCE, "prediction": PREDICTION}
+    styles = dict(zip(names, (REFERENCE, PREDICTION), strict=True))
     outlines = [(mask[picked], styles[name]) for name, mask in masks.items()]
     ml = float(np.prod(spacing)) / 1000
     legend = {f"{name} {mask.sum() * ml:.2f} ml": styles[name] for name, mask in masks.items()}

@@ -13,6 +13,7 @@ from mstl.data.grid import Grid
 OBLIQUE_DEGREES = 1.0
 THICK = 2.0  # times the finest spacing
 FITS = 0.4  # contrast from which a mask is seen to lie on lesions
+_NAMES = {"mask": "Mask", "brain_mask": "Brain mask"}
 
 
 def modality_grids(case: CaseMeasures) -> Iterator[Finding]:
@@ -33,7 +34,7 @@ def mask_grids(case: CaseMeasures) -> Iterator[Finding]:
     if not case.scans:
         return
     reference = next(iter(case.scans))
-    for role, mask in (("mask", case.mask), ("brain_mask", case.brain_mask)):
+    for role, mask in zip(_NAMES, (case.mask, case.brain_mask), strict=True):
         if mask is None or mask.twins:
             continue
         difference = mask.grid.difference(case.scans[reference].grid)
@@ -45,7 +46,7 @@ def mask_grids(case: CaseMeasures) -> Iterator[Finding]:
             todo = "Re-export it, or run 'mstl prepare --resample-masks'."
         yield Finding(
             case.name, role, "error", "mask-grid",
-            f"{role} lies on the grid of no modality ({difference} of {reference}). {todo}",
+            f"{_NAMES[role]} lies on the grid of no modality ({difference} of {reference}). {todo}",
             fixable=role == "brain_mask" or not mask.voxels or max(stored, resampled) > FITS,
             details={"affine_is_lost": lost, "contrast_as_stored": round(stored, 3),
                      "contrast_resampled": round(resampled, 3)},

@@ -16,7 +16,7 @@ def mask_values(case: CaseMeasures, *, binarise: bool = False) -> Iterator[Findi
     mask = case.mask
     if mask is None or mask.kind == "binary":
         return
-    shown = ", ".join(f"{value:.4g}" for value in mask.values)
+    shown = ", ".join(f"{value:.3g}" for value in mask.values)
     remedy = {
         "soft": "It was interpolated or is a probability: export it again, or cut it at 0.5 with --binarise-masks.",
         "scaled": "Divide by it, or cut at 0.5 with --binarise-masks.",
@@ -25,7 +25,7 @@ def mask_values(case: CaseMeasures, *, binarise: bool = False) -> Iterator[Findi
     }[mask.kind]
     yield Finding(
         case.name, "mask", "note" if binarise else "error", f"{mask.kind}-mask",
-        f"Mask holds {_ENDS[mask.kind]} ({shown}{', ...' if len(mask.values) > 5 else ''}); only 0 and 1 are "
+        f"Mask holds {_ENDS[mask.kind]} (such as {shown}); only 0 and 1 are "
         f"expected. {remedy}",
         fixable=mask.kind in ("soft", "scaled"),
         details={"values": list(mask.values)},

@@ -53,10 +53,11 @@ class ScanMeasures:
 class MaskMeasures:
     """A mask in a few numbers.
 
-    values: the first of those that differ; kind: "binary", "scaled" (0 and one other), "soft" (within 0 to 1),
-    "labels" (whole numbers) or "other". outside: share of lesion that lies on no foreground of the scan. twins:
-    modalities on its grid. fit: how it fits these; stored_fit: how its array would fit the scan of equal shape whose
-    affine is another one, and resampled_fit where its own affine is believed.
+    values: some of those that differ, from the lowest to the highest; kind: "binary", "scaled" (0 and one other),
+    "soft" (within 0 to 1), "labels" (whole numbers) or "other". outside: share of lesion that lies on no foreground of
+    the scan. twins: modalities on its grid. share: of the array's voxels. fit: how it fits its twins; stored_fit: how
+    its array would fit the scan of equal shape whose affine is another one, and resampled_fit where its own affine is
+    believed.
     """
 
     path: Path
@@ -180,11 +181,12 @@ def _measure_mask(
 
 
 def mask_kind(data: np.ndarray) -> tuple[str, tuple[float, ...]]:
-    """What kind of mask an array is by its values, and the first of them."""
+    """What kind of mask an array is by its values, and some of them."""
     rest = data[(data != 0) & (data != 1)]
     common = [value for value in (0.0, 1.0) if np.any(data == value)]
     values = np.union1d(common, np.unique(rest))
-    shown = tuple(float(value) for value in values[:_SHOWN_VALUES])
+    spread = np.linspace(0, len(values) - 1, min(len(values), _SHOWN_VALUES)).round().astype(int)
+    shown = tuple(float(value) for value in values[spread])
     if not rest.size:
         return "binary", shown
     if len(values) <= 2 and values[0] == 0:

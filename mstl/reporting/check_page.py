@@ -1,0 +1,135 @@
+"""The doctor's page: one HTML file with what was found, worst first, and a picture of each case."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from mstl.data.checks.finding import LEVELS, Finding, by_case, count_levels
+from mstl.data.checks.pose import Pose
+from mstl.data.cohort import Case
+from mstl.data.grid import Grid, oriented, resample
+from mstl.data.volume import Volume, read_volume
+from mstl.errors import InputError
+from mstl.files import write_text
+from mstl.reporting.figures import overlay_sheet, to_png_uri
+from mstl.reporting.slices import slice_heights
+
+SLICES = 3
+PIXELS_PER_INCH = 110
+NAMES = ("mask", "mask as it would fit")
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """A scan with its mask and, where the doctor suspects another, that one; axes (D, H, W) as the page shows."""
+
+    modality: str
+    image: np.ndarray
+    mask: np.ndarray | None
+    suspected: np.ndarray | None
+    grid: Grid
+
+
+def write_check_page(
+    cohort: Iterable[Case], findings: Sequence[Finding], *, out: str | Path, title: str = "cohort", sheets: int = 20
+) -> Path:
+    """Write what `check_cohort` found in `cohort` as one self-contained HTML file `out`; returns its path.
+
+    The worst cases come first; at most `sheets` of them are drawn, with the outline of the mask and, where it would
+    fit better mirrored, turned or shifted, of that too. `title` says which cohort it is.
+    """
+    cases = {case.name: case for case in cohort}
+    found = by_case(findings)
+    names = [*found, *(name for name in cases if name not in found)]
+    rows = [_row(cases[name], found.get(name, []), drawn=number < sheets) for number, name in enumerate(names)]
+    context = {
+        "title": title,
+        "cases": len(cases),
+        "subjects": len({case.subject for case in cases.values()}),
+        "counts": count_levels(findings),
+        "fixable": sum(finding.fixable for finding in findings),
+        "rules": _rules(findings),
+        "rows": [row for row in rows if row["findings"] or row["picture"]],
+        "silent": [row["name"] for row in rows if not row["findings"] and not row["picture"]],
+        "drawn": min(sheets, len(cases)),
+    }
+    loader = jinja2.PackageLoader("mstl.reporting", "templates")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    write_text(out, environment.get_template("check.html.j2").render(context))
+    return Path(out)
+
+
+def _rules(findings: Sequence[Finding]) -> list[dict]:
+    """A row a rule and level: in how many cases it was found, the worst level first."""
+    cases = Counter((level, rule) for _, level, rule in {(f.case, f.level, f.rule) for f in findings})
+    fixable = {finding.rule for finding in findings if finding.fixable}
+    ordered = sorted(cases, key=lambda key: (LEVELS.index(key[0]), -cases[key], key[1]))
+    return [
+        {"level": level, "rule": rule, "cases": cases[level, rule], "fixable": rule in fixable}
+        for level, rule in ordered
+    ]
+
+
+def _row(case: Case, findings: Sequence[Finding], *, drawn: bool) -> dict:
+    shown = _read(case, findings) if drawn else None
+    return {
+        "name": case.name,
+        "level": findings[0].level if findings else "",
+        "findings": findings,
+        "drawn": drawn,
+        "picture": None if shown is None else _picture(case, shown),
+        "alt": None if shown is None else f"Axial {shown.modality} slices of {case.name} with its mask's outline",
+    }
+
+
+def _picture(case: Case, shown: _Shown) -> str:
+    return to_png_uri(overlay_sheet(
+        shown.image, shown.mask, shown.suspected, spacing=shown.grid.spacing, title=f"{case.name}   {shown.modality}",
+        slices=SLICES, positions=slice_heights(shown.grid), names=NAMES,
+    ), dpi=PIXELS_PER_INCH)  # fmt: skip
+
+
+def _read(case: Case, findings: Sequence[Finding]) -> _Shown | None:
+    """The first scan that can be read, on the mask's grid where there is one; None where no scan can be."""
+    mask = None if case.mask is None else _volume(case.mask, allow_constant=True)
+    scans = [(name, scan) for name, path in case.images.items() if (scan := _volume(path)) is not None]
+    if not scans:
+        return None
+    twins = [one for one in scans if mask is not None and mask.grid.difference(one[1].grid) is None]
+    modality, scan = (twins or scans)[0]
+    grid = oriented(scan.grid, axes="SPL")
+    return _Shown(
+        modality=modality,
+        image=resample(np.asarray(scan.data, dtype=np.float32), scan.grid, grid),
+        mask=None if mask is None else _turned(mask, grid),
+        suspected=None if mask is None else _suspected(mask, scan, findings, grid),
+        grid=grid,
+    )
+
+
+def _volume(path: Path, *, allow_constant: bool = False) -> Volume | None:
+    try:
+        return read_volume(path, allow_constant=allow_constant)
+    except InputError:
+        return None
+
+
+def _suspected(mask: Volume, scan: Volume, findings: Sequence[Finding], grid: Grid) -> np.ndarray | None:
+    """The mask as a finding says that it would fit; None where none says so."""
+    for finding in findings:
+        details = finding.details
+        if "flips" in details:
+            pose = Pose(*(tuple(details[part]) for part in ("order", "flips", "shift")))
+            return _turned(Volume(pose.move((mask.data >= 0.5).astype(np.uint8)), mask.affine), grid)
+        if details.get("affine_is_lost"):
+            return _turned(Volume(mask.data, scan.affine), grid)
+    return None
+
+
+def _turned(mask: Volume, grid: Grid) -> np.ndarray:
+    return resample((mask.data >= 0.5).astype(np.uint8), mask.grid, grid, nearest=True) > 0
