@@ -65,19 +65,21 @@ def demo(
 def phantom(
     out: Annotated[Path, typer.Argument(help="New folder.", show_default=False)],
     subjects: Annotated[int, typer.Option(help="How many subjects.")] = 10,
-    scanner: Annotated[str, typer.Option(help="Name of a scanner profile, or 'mixed'.")] = "research",
-    skull: Annotated[bool, typer.Option("--skull", help="Whole heads: the scanner's name with -skull.")] = False,
+    scanner: Annotated[str, typer.Option(help="Scanner profile, 'mixed', or 'clinical-raw'.")] = "research",
+    skull: Annotated[bool, typer.Option("--skull", help="Leave the head around the brain; raw scans have it.")] = False,
     modalities: Annotated[str, typer.Option(help="Comma-separated.")] = "flair,t1,t2",
     randomise: Annotated[float, typer.Option(help="0 usual contrasts to 1 strongly randomised.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
 ) -> None:
     """Write a synthetic MS cohort with exact lesion masks as NIfTI."""
+    from mstl.data.scanner import with_skull
+
     with progress("Making phantoms", subjects) as step:
         mstl.write_phantoms(
             out,
             subjects=subjects,
-            scanner=f"{scanner}-skull" if skull else scanner,
+            scanner=with_skull(scanner) if skull else scanner,
             modalities=split(modalities),
             randomise=randomise,
             seed=seed,
