@@ -9,6 +9,7 @@ import typer
 
 import mstl
 from mstl.cli.check import check
+from mstl.cli.convert import convert
 from mstl.cli.terminal import console, errors, escaped, numbers, pairs, print_scores, progress, shown_warnings, split
 from mstl.cli.transfer import inspect, transfer
 from mstl.cli.weights import app as weights_app
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command()(convert)
 app.command()(inspect)
 app.command()(transfer)
 app.add_typer(weights_app, name="weights")

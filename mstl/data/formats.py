@@ -41,6 +41,7 @@ _WRITERS: dict[str, Callable[[Path, np.ndarray, np.ndarray], None]] = {
     ".mgh": write_nibabel,
 }
 READ, WRITTEN = tuple(_OPENERS), tuple(_WRITERS)
+_FARTHEST_MM = 1e6
 _PLACE_MM = 1e-4
 _FLOAT32 = 3e-7  # what sums of four float32 numbers, as affines are stored, can be off, relatively
 _DICOM = (".dcm", ".ima")
@@ -68,8 +69,11 @@ def open_scan(path: str | Path) -> Scan:
     if not suffix_of(path):
         raise InputError(f"{path} is none of {', '.join(READ)}. Convert it to NIfTI first.")
     scan = _OPENERS[suffix_of(path)](path)
-    if not np.all(np.isfinite(scan.affine)) or abs(np.linalg.det(scan.affine[:3, :3])) < 1e-9:
-        raise InputError(f"{path} has an affine that cannot be inverted. Export it again with its geometry.")
+    if not np.all(np.abs(scan.affine) < _FARTHEST_MM) or abs(np.linalg.det(scan.affine[:3, :3])) < 1e-9:
+        raise InputError(
+            f"{path} has an affine that cannot be inverted, or leads farther than 1 km. "
+            "Export it again with its geometry."
+        )
     return scan
 
 

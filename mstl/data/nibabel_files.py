@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from mstl.errors import InputError
 _QUATERNION_ERROR = 2e-3  # of the spacing: what a qform, three float32 numbers, can be off near half turns
 _HEADER_BYTES = 540  # of NIfTI-2, the longest
 _MAT_BYTES = 1 << 16  # SPM's affine beside an Analyze pair takes some hundred
+_PIECE = 1 << 20  # bytes unpacked at a time
 _PACKED = (".gz", ".mgz")
 
 
@@ -117,7 +119,7 @@ def _header(path: Path, kind: str) -> tuple[type, nib.spatialimages.SpatialHeade
 
 def _check_header(path: Path, header: nib.spatialimages.SpatialHeader, files: dict[str, Path]) -> None:
     image = files["image"]
-    check_size(
+    needed = check_size(
         path,
         tuple(int(side) for side in header.get_data_shape()),
         itemsize=header.get_data_dtype().itemsize,
@@ -125,8 +127,28 @@ def _check_header(path: Path, header: nib.spatialimages.SpatialHeader, files: di
         stored=image.stat().st_size,
         packed=_packed(image),
     )
+    if _packed(image) and not _unpacks_to(image, needed):
+        raise InputError(
+            f"{path} declares {' x '.join(map(str, header.get_data_shape()))} voxels, but unpacks to less. "
+            "It is truncated or damaged. Copy or export it again."
+        )
     if "mat" in files and files["mat"].is_file() and files["mat"].stat().st_size > _MAT_BYTES:
         raise InputError(f"{files['mat']} is too large for the affine of {path}. Rename it if it is something else.")
+
+
+def _unpacks_to(path: Path, needed: int) -> bool:
+    """Whether a gzip file unpacks to `needed` bytes or more, by the length at its end, or by unpacking it bit by bit.
+
+    The length may be short of the truth where the file is larger than 4 GB or was packed in parts.
+    """
+    with path.open("rb") as stream:
+        stream.seek(-4, os.SEEK_END)
+        if int.from_bytes(stream.read(4), "little") >= needed:
+            return True
+    with gzip.open(path) as stream:
+        while needed > 0 and (piece := stream.read(_PIECE)):
+            needed -= len(piece)
+    return needed <= 0
 
 
 def _file_map(image_class: type, files: dict[str, Path]) -> dict[str, nib.fileholders.FileHolder]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mstl.data.selector import volume_of
 from mstl.errors import InputError
 
 _MOST_DEFLATED = 1032  # bytes that one byte of gzip or zlib can stand for, at most; https://zlib.net/zlib_tech.html
@@ -19,8 +20,7 @@ class Scan:
 
     `shape` has 3 axes or more, or fewer where the file is no volume; axes of one voxel at its end are left out.
     `values(None)` reads all voxels, `values(n)` volume `n` (where there are more axes, the first of them counts
-    fastest); scaled files give float32, others the
-    stored dtype in native order.
+    fastest); scaled files give float32, others the stored dtype in native order.
     """
 
     path: Path
@@ -35,10 +35,11 @@ class Scan:
         return math.prod(self.shape[3:])
 
 
-def check_size(path: Path, shape: tuple[int, ...], *, itemsize: int, skipped: int, stored: int, packed: bool) -> None:
+def check_size(path: Path, shape: tuple[int, ...], *, itemsize: int, skipped: int, stored: int, packed: bool) -> int:
     """Raise `InputError` where `stored` bytes on disk cannot hold the voxels that a header declares.
 
     `skipped` bytes precede the voxels; `packed` data is gzip or zlib, of which a byte holds at most 1032.
+    Returns the bytes that are needed, unpacked.
     """
     sides = " x ".join(str(side) for side in shape)
     if not shape or min(shape) < 1:
@@ -52,6 +53,24 @@ def check_size(path: Path, shape: tuple[int, ...], *, itemsize: int, skipped: in
             f"{path} declares {sides} voxels ({_size(declared)}), but {_size(stored)} on disk hold "
             f"{_size(max(room - max(skipped, 0), 0))} at most. It is truncated or damaged. Copy or export it again."
         )
+    return skipped + declared
+
+
+def check_3d(scan: Scan, path: str | Path) -> None:
+    """Raise `InputError` unless `path` names one volume: a 3D file, or a volume that a 4D file has (`x.nii.gz#N`)."""
+    path, volume = Path(path), volume_of(path)
+    if len(scan.shape) == 3 and volume in (None, 0):
+        return
+    if len(scan.shape) < 3:
+        raise InputError(f"{path} has shape {scan.shape}; a 3D volume is expected. Split it into 3D files.")
+    if volume is None:
+        raise InputError(
+            f"{path} has shape {scan.shape}; a 3D volume is expected. Split it into 3D files, or name one of its "
+            f"{scan.volumes} volumes: {path.name}#0."
+        )
+    if volume >= scan.volumes:
+        names = "#0" if scan.volumes == 1 else f"one of #0 to #{scan.volumes - 1}"
+        raise InputError(f"{path} does not exist: the file has shape {scan.shape}. Name {names}.")
 
 
 def no_real_numbers(path: Path, stored: str) -> InputError:

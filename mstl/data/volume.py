@@ -8,7 +8,7 @@ import numpy as np
 
 from mstl.data.formats import open_scan, write_scan
 from mstl.data.grid import Grid
-from mstl.data.scan import Scan
+from mstl.data.scan import check_3d
 from mstl.data.selector import volume_of
 from mstl.errors import InputError
 
@@ -40,7 +40,7 @@ class Volume:
 def read_grid(path: str | Path) -> Grid:
     """The grid of a scan; reads the header only. Raises as `read_volume` does."""
     scan = open_scan(path)
-    _check_3d(scan, volume_of(path), Path(path))
+    check_3d(scan, path)
     return Grid(scan.shape[:3], scan.affine)
 
 
@@ -55,7 +55,7 @@ def read_volume(path: str | Path, *, allow_constant: bool = False) -> Volume:
     """
     path = Path(path)
     scan = open_scan(path)
-    _check_3d(scan, volume_of(path), path)
+    check_3d(scan, path)
     data = scan.values(volume_of(path))
     if data.dtype.itemsize > 4:
         data = data.astype(np.float32)
@@ -91,19 +91,3 @@ def write_volume(path: str | Path, data: np.ndarray, affine: np.ndarray) -> None
     written, or where the disk is full.
     """
     write_scan(path, data, affine)
-
-
-def _check_3d(scan: Scan, volume: int | None, path: Path) -> None:
-    """Raise `InputError` unless the file is one volume, or `volume` is one of its volumes."""
-    if len(scan.shape) == 3 and volume in (None, 0):
-        return
-    if len(scan.shape) < 3:
-        raise InputError(f"{path} has shape {scan.shape}; a 3D volume is expected. Split it into 3D files.")
-    if volume is None:
-        raise InputError(
-            f"{path} has shape {scan.shape}; a 3D volume is expected. Split it into 3D files, or name one of its "
-            f"{scan.volumes} volumes: {path.name}#0."
-        )
-    if volume >= scan.volumes:
-        names = "#0" if scan.volumes == 1 else f"one of #0 to #{scan.volumes - 1}"
-        raise InputError(f"{path} does not exist: the file has shape {scan.shape}. Name {names}.")

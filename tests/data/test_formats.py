@@ -44,7 +44,7 @@ def test_an_analyze_pair_is_placed_as_nibabel_does(tmp_path):
     np.testing.assert_array_equal(read_volume(path).data, VALUES)
 
 
-@pytest.mark.parametrize("name", ["one.nii", "two.nii", "pair.hdr", "plain.nrrd", "plain.nhdr", "plain.mha", "meta.mhd"])
+@pytest.mark.parametrize("name", ["one.nii", "two.nii", "pair.hdr", "plain.nrrd", "plain.nhdr", "plain.mha"])
 def test_plain_data_is_memory_mapped(tmp_path, name):
     data = open_scan(write_one(tmp_path, name)).values(None)
     while data.base is not None and not isinstance(data, np.memmap):
