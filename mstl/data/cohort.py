@@ -1,15 +1,17 @@
 """Cohorts: cases read from a CSV or found on disk, selected and split by subject."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from mstl.data.case import FILES, MODALITIES, Case, check_modalities, nearest
+from mstl.data.case import MODALITIES, Case, check_modalities
 from mstl.data.cohort_csv import read_cases, write_cases
-from mstl.data.layouts import find_cases, find_layout
+from mstl.data.indexing import RULES, Index, index_scans
+from mstl.data.layouts import GLOB
 from mstl.data.splits import fold_subjects, split_subjects
 from mstl.errors import InputError
 
@@ -56,33 +58,30 @@ class Cohort(Sequence):
         return cls(read_cases(path, files_exist=files_exist))
 
     @classmethod
-    def from_glob(cls, root: str | Path, *, patterns: Mapping[str, str], dataset: str = "") -> Cohort:
+    def from_glob(cls, root: str | Path, *, patterns: str | Mapping[str, str], dataset: str = "") -> Cohort:
         """Find cases below `root` by one pattern a column, such as `{"flair": "{subject}/*flair*.nii.gz"}`.
 
-        Patterns hold `{subject}`, `{session}` (in all or in none) and `*`, as `layouts.find_files` says. A
-        case may lack a modality. Raises `InputError` where a pattern finds nothing, or two files of a case.
+        One text serves for all columns where it holds `{modality}`: `"{subject}/*{modality}*.nii.gz"`. Patterns also
+        hold `{subject}`, `{session}` (in all or in none) and `*`, as `layouts.patterns` says. A case may lack a
+        modality. Raises `InputError` where a pattern finds nothing, or two files of a case.
         """
-        _check_patterns(patterns)
-        _check_folder(root)
-        found = find_cases(root, patterns)
-        for column, pattern in patterns.items():
-            if not any(column in files for files in found.values()):
-                raise InputError(f"No file below {root} matches {column} pattern {pattern!r}. Check both.")
-        return cls(_cases(found, dataset))
+        index = index_scans(root, layout=GLOB, patterns=patterns)
+        return cls(replace(case, dataset=dataset) for case in _noted(index))
 
     @classmethod
-    def from_layout(cls, root: str | Path, *, layout: str) -> Cohort:
-        """Find the cases of a public set below `root` by its layout's name, such as "open-ms".
+    def from_layout(cls, root: str | Path, *, layout: str, variant: str = "", rater: str = "") -> Cohort:
+        """Find the cases of a public set or of BIDS below `root` by its layout's name, such as "open-ms".
 
-        Raises `InputError` for an unknown layout (listing the known) and where nothing of it is found.
+        `variant` ("raw", "preprocessed", ...) and the masks' `rater` ("1", "consensus") as `indexing.index_scans` says;
+        which were taken where there are several is told by a warning. Raises `InputError` for an unknown layout
+        (listing the known), where nothing of it is found, or two files of a case match one column.
         """
-        known = find_layout(layout)
-        _check_folder(root)
-        for folder in known.folders:
-            if found := find_cases(Path(root) / folder, known.patterns):
-                return cls(_cases(found, known.dataset))
-        wanted = ", ".join(known.patterns.values())
-        raise InputError(f"Nothing below {root} is laid out as {layout} ({wanted}). Check root and layout.")
+        if rater in RULES:
+            raise InputError(
+                f"Masks by {rater} are computed and written. Call mstl.data.consensus.write_consensus on the index of "
+                "mstl.data.indexing.index_scans, or 'mstl index --rater'."
+            )
+        return cls(_noted(index_scans(root, layout=layout, variant=variant, rater=rater)))
 
     def to_csv(self, path: str | Path) -> None:
         """Write the cohort as CSV, whole or not at all, paths relative to its folder."""
@@ -146,23 +145,8 @@ def _lesion_ml(mask: Path) -> float:
     return float(np.count_nonzero(volume.data >= 0.5) * voxel_mm3 / 1000)
 
 
-def _check_folder(root: str | Path) -> None:
-    if not Path(root).is_dir():
-        raise InputError(f"{root} is not a folder. Give the folder that holds the scans.")
-
-
-def _check_patterns(patterns: Mapping[str, str]) -> None:
-    for column in patterns:
-        if column not in FILES:
-            raise InputError(f"{column!r} takes no pattern{nearest(column, FILES)}. Use {', '.join(FILES)}.")
-    if not set(patterns).intersection(MODALITIES):
-        raise InputError(f"No pattern of an image given. Give at least one of {', '.join(MODALITIES)}.")
-    if len({"{session}" in pattern for pattern in patterns.values()}) > 1:
-        raise InputError("Some patterns have {session}, some have not. Put it into all, or into none.")
-
-
-def _cases(found: Mapping[tuple[str, str], Mapping[str, Path]], dataset: str) -> list[Case]:
-    return [
-        Case.of_files(files, subject=subject, session=session, dataset=dataset)
-        for (subject, session), files in sorted(found.items())
-    ]
+def _noted(index: Index) -> tuple[Case, ...]:
+    """The cases of an index, what is to be said of them told as warnings."""
+    for note in index.notes:
+        warnings.warn(note, stacklevel=3)
+    return index.cases
