@@ -10,6 +10,7 @@ import typer
 import mstl
 from mstl.cli.check import check
 from mstl.cli.convert import convert
+from mstl.cli.index import index
 from mstl.cli.terminal import console, errors, escaped, numbers, pairs, print_scores, progress, shown_warnings, split
 from mstl.cli.transfer import inspect, transfer
 from mstl.cli.weights import app as weights_app
@@ -91,27 +92,7 @@ def phantom(
     console.print(f"Wrote {out / 'cohort.csv'}: {subjects} subjects.", soft_wrap=True)
 
 
-@app.command()
-def index(
-    root: Annotated[Path, typer.Argument(help="Folder of the scans.", show_default=False)],
-    layout: Annotated[str, typer.Option(help="Name of a public layout, such as open-ms.")] = "",
-    pattern: Annotated[
-        list[str], typer.Option(help="column=pattern, such as 'flair={subject}/*flair*.nii.gz'; repeat it.")
-    ] = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("cohort.csv"),
-) -> None:
-    """List the scans below ROOT in a cohort.csv."""
-    if bool(layout) == bool(pattern):
-        raise InputError("Give either --layout or --pattern: how the scans lie in the folder must be known.")
-    if layout:
-        cohort = mstl.Cohort.from_layout(root, layout=layout)
-    else:
-        cohort = mstl.Cohort.from_glob(root, patterns=pairs(pattern))
-    cohort.to_csv(out)
-    console.print(f"Wrote {out}: {len(cohort)} cases of {len(cohort.subjects)} subjects, each with "
-                  f"{', '.join(cohort.modalities)}.", soft_wrap=True)  # fmt: skip
-
-
+app.command()(index)
 app.command()(check)
 
 
