@@ -9,7 +9,7 @@ import numpy as np
 from mstl.errors import InputError
 
 TOLERANCE_MM = 1e-3
-_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # nibabel's world is RAS+, ITK's is LPS+
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # nibabel's world is RAS+, ITK's is LPS+
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +95,15 @@ def resample(data: np.ndarray, source: Grid, target: Grid, *, nearest: bool = Fa
     resampler.SetOutputSpacing(spacing)
     resampler.SetOutputDirection(direction)
     resampler.SetOutputOrigin(origin)
-    return sitk.GetArrayFromImage(resampler.Execute(_itk_image(data, source.affine)))
+    return sitk.GetArrayFromImage(resampler.Execute(itk_image(data, source.affine)))
 
 
-def _itk_image(data: np.ndarray, affine: np.ndarray):
-    """ITK numbers axes fastest first: a C-ordered array gets its affine's columns reversed."""
+def itk_image(data: np.ndarray, affine: np.ndarray):
+    """A SimpleITK image of an array and its affine, in ITK's world (LPS+).
+
+    ITK numbers axes fastest first: a C-ordered array gets its affine's columns reversed, so that
+    `SimpleITK.GetArrayFromImage` gives it back; a Fortran-ordered array comes back transposed.
+    """
     import SimpleITK as sitk
 
     if data.flags.f_contiguous:
@@ -115,6 +119,6 @@ def _itk_image(data: np.ndarray, affine: np.ndarray):
 
 
 def _itk_geometry(affine: np.ndarray) -> tuple[list[float], list[float], list[float]]:
-    lps = _RAS_TO_LPS @ affine
+    lps = RAS_TO_LPS @ affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     return spacing.tolist(), (lps[:3, :3] / spacing).ravel().tolist(), lps[:3, 3].tolist()
