@@ -15,7 +15,6 @@ from mstl.data.phantom import make_phantom
 from mstl.data.volume import read_volume, write_volume
 
 MODALITIES = ("flair", "t1", "t2")
-LESIONS_ML = (4.0, 8.0, 15.0)  # of the cases in turn
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,22 @@ class Fault:
     fixable: bool = False
 
 
-def write_case(folder: Path, subject: str, *, seed: int, scanner: str = "quick", randomise: float = 0.0) -> Case:
-    """A sound case of three modalities with its masks."""
+def write_case(
+    folder: Path,
+    subject: str,
+    *,
+    seed: int,
+    scanner: str = "quick",
+    randomise: float = 0.0,
+    lesion_ml: float | None = 8.0,
+    suffix: str = ".nii.gz",
+) -> Case:
+    """A sound case of three modalities with its masks; arguments as of `make_phantom`."""
     phantom = make_phantom(
-        seed=seed, scanner=scanner, randomise=randomise, modalities=MODALITIES, lesion_ml=LESIONS_ML[seed % 3]
+        seed=seed, scanner=scanner, randomise=randomise, modalities=MODALITIES, lesion_ml=lesion_ml
     )
     volumes = {**phantom.images, "mask": phantom.mask, "brain_mask": phantom.brain_mask}
-    files = {role: folder / subject / f"{role}.nii.gz" for role in volumes}
+    files = {role: folder / subject / f"{role}{suffix}" for role in volumes}
     for role, volume in volumes.items():
         write_volume(files[role], volume.data, volume.affine)
     return Case.of_files(files, subject=subject)

@@ -55,9 +55,8 @@ class MaskMeasures:
 
     values: some of those that differ, from the lowest to the highest; kind: "binary", "scaled" (0 and one other),
     "soft" (within 0 to 1), "labels" (whole numbers) or "other". outside: share of lesion that lies on no foreground of
-    the scan. twins: modalities on its grid. share: of the array's voxels. fit: how it fits its twins; stored_fit: how
-    its array would fit the scan of equal shape whose affine is another one, and resampled_fit where its own affine is
-    believed.
+    the scan. twins: modalities on its grid. fit: how it fits its twins; stored_fit: how its array would fit the scan
+    of equal shape whose affine is another one, and resampled_fit where its own affine is believed.
     """
 
     path: Path
@@ -70,7 +69,6 @@ class MaskMeasures:
     specks: int
     outside: float | None
     twins: tuple[str, ...]
-    share: float
     fit: Fit | None = None
     stored_fit: Fit | None = None
     resampled_fit: Fit | None = None
@@ -139,7 +137,7 @@ def _measure_scan(volume: Volume, foreground: Foreground) -> ScanMeasures:
 def voxel_hash(data: np.ndarray) -> str:
     """SHA-256 of the voxels in the order i, j, k fastest first, and of their shape and type."""
     digest = hashlib.sha256(f"{data.shape} {data.dtype.str}".encode())
-    digest.update(data.ravel(order="K") if data.flags.f_contiguous else np.asfortranarray(data).ravel(order="K"))
+    digest.update(data.ravel(order="F"))
     return digest.hexdigest()
 
 
@@ -166,12 +164,11 @@ def _measure_mask(
     twins = {name: scan for name, scan in scans.items() if volume.grid.difference(scan[0].grid) is None}
     voxels = int(np.count_nonzero(mask))
     lesions, specks = _count_lesions(mask) if poses else (1, 0)
-    outside = [_outside(mask, *scan) for scan in twins.values()] if voxels else []
+    outside = [_outside(mask, *scan) for scan in twins.values()] if voxels and poses else []
     measures = {
         "path": volume.path, "grid": volume.grid, "kind": kind, "values": values, "voxels": voxels,
         "ml": voxels * abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000, "lesions": lesions,
         "specks": specks, "outside": min(outside) if outside else None, "twins": tuple(twins),
-        "share": voxels / mask.size,
     }  # fmt: skip
     if poses and twins:
         measures["fit"] = fit_mask(mask, twins)
@@ -202,11 +199,13 @@ def _count_lesions(mask: np.ndarray) -> tuple[int, int]:
     if not box or box[0] is None:
         return 0, 0
     labels, count = ndimage.label(mask[box[0]], structure=np.ones((3, 3, 3)))
-    return count, int(np.count_nonzero(np.bincount(labels.ravel())[1:] < SPECK_VOXELS))
+    return count, int(np.count_nonzero(np.bincount(labels.ravel(order="K"))[1:] < SPECK_VOXELS))
 
 
 def _outside(mask: np.ndarray, scan: Volume, foreground: Foreground) -> float:
-    values = scan.data[mask > 0].astype(np.float32)
+    """Share of the mask that lies on background; looked up in the order of memory, which is far quicker."""
+    places = np.flatnonzero(mask.ravel(order="F"))
+    values = scan.data.ravel(order="F")[places].astype(np.float32)
     return float(np.mean(np.abs(values - foreground.background) <= foreground.threshold))
 
 
