@@ -121,7 +121,7 @@ def find_brain(grid: Grid, head: Head) -> tuple[np.ndarray, np.ndarray]:
     index = [np.arange(0, side, step) for side, step in zip(grid.shape, stride, strict=True)]
     positions = tuple(i * step for i, step in zip(index, grid.spacing, strict=True))
     where = template_coordinates(grid, head, index, positions)
-    inside = np.argwhere(_sample(load_template().depth, where / _COARSE) > -1)
+    inside = np.argwhere(sample(load_template().depth, where / _COARSE) > -1)
     return np.maximum(inside.min(0) * stride - stride, 0), np.minimum(
         (inside.max(0) + 2) * stride, grid.shape
     )
@@ -136,10 +136,10 @@ def build_anatomy(grid: Grid, head: Head, *, start: np.ndarray) -> Anatomy:
     template = load_template()
     positions = lattice(grid, start)
     where = template_coordinates(grid, head, [np.arange(side) for side in grid.shape], positions)
-    depth, ventricle = (_sample(m, where / _COARSE) for m in (template.depth, template.ventricle))
+    depth, ventricle = (sample(m, where / _COARSE) for m in (template.depth, template.ventricle))
     inner = _deep_region(where, template.origin)
     cortical = (1 - 0.8 * _rise(depth - 22, 10)) * (1 - inner)
-    tissues = (_sample(tissue, where) for tissue in (template.white, template.grey))
+    tissues = (sample(tissue, where) for tissue in (template.white, template.grey))
     fractions = _refold(*tissues, cortical, head, positions)
     unevenness = head.edge(positions)
     ventricle = ventricle - head.ventricles * (1 + 0.25 * unevenness)
@@ -166,7 +166,8 @@ def template_coordinates(grid: Grid, head: Head, index: list, positions: tuple) 
     return where
 
 
-def _sample(volume: np.ndarray, where: np.ndarray) -> np.ndarray:
+def sample(volume: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Values float32 of a volume at voxel coordinates `(3, ...)`, linear; beyond its borders the nearest."""
     return ndimage.map_coordinates(volume, where, order=1, mode="nearest", output=np.float32)
 
 

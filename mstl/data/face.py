@@ -13,7 +13,7 @@ SHAPE = (105, 133, 141)
 _NEAR = 12.0  # mm outside a shape to which its distance is known
 
 # Ellipsoids (centre, radii) and tubes (from, to, radius) in mm of MNI152 space, RAS+; x > 0 stands for both
-# sides. Later parts are painted over earlier ones.
+# sides. A part's name begins with its tissue; later parts are painted over earlier ones.
 _BODY = (
     ((0, -28, -70), (0, -40, -230), 60),
     ((0, 22, -58), (66, 66, 62)),
@@ -81,7 +81,7 @@ _CANAL = ((0, -43, -52), (0, -52, -80), (0, -44, -190))
 _CORD = (10.5, 5.0)  # radii of canal and cord
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
     """Distances inside the shapes of one head, mm float32 on the lattice of `points`, and its thicknesses in mm."""
 

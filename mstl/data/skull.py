@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from mstl.data.anatomy import Head, lattice, load_template, template_coordinates
+from mstl.data.anatomy import Head, lattice, load_template, sample, template_coordinates
 from mstl.data.face import CORNER, STEP, Face, draw_face, points
 from mstl.data.fields import draw_field
 from mstl.data.grid import Grid
@@ -34,6 +34,9 @@ class Tissue(IntEnum):
     VESSEL = 12
 
 
+_SMOOTH = (Tissue.VITREOUS, Tissue.LENS, Tissue.NERVE, Tissue.VESSEL)  # parts whose surface is not roughened
+
+
 def build_skull(
     grid: Grid, head: Head, rng: np.random.Generator, *, start: np.ndarray, randomise: float = 0.0
 ) -> np.ndarray:
@@ -53,7 +56,7 @@ def build_skull(
     local = lattice(grid, np.zeros(3))
     extent = tuple(float(along[-1]) for along in local)
     labels = np.zeros(grid.shape, np.uint8)
-    cavity, outer = (_sample(values, where) for values in (face.cavity, face.outer))
+    cavity, outer = (sample(values, where) for values in (face.cavity, face.outer))
     thick, scalp, patch, fine = (draw_field(rng, extent, scale=scale)(local) for scale in (28.0, 36.0, 11.0, 6.0))
     cavity += np.float32(face.fluid) * np.clip(1 + 0.4 * scalp, 0, 3)
     outer += np.float32(face.lumps) * thick + np.float32(0.4) * fine
@@ -73,7 +76,7 @@ def cranial_cavity() -> np.ndarray:
     """
     template = load_template()
     index = points() - template.origin[:, None, None, None]
-    depth = ndimage.map_coordinates(template.depth, index / 2, order=1, mode="nearest")
+    depth = sample(template.depth, index / 2)
     last = 2 * (np.array(template.depth.shape) - 1)[:, None, None, None]
     beyond = np.linalg.norm(index - np.clip(index, 0, last), axis=0)
     depth = np.minimum(depth, np.where(beyond > 0, -1, depth)) - beyond
@@ -81,10 +84,6 @@ def cranial_cavity() -> np.ndarray:
     closed = np.where(grown > 0, grown - _CLOSED, depth)
     smooth = ndimage.gaussian_filter(closed, 1.5)
     return np.maximum(smooth, depth + 1).astype(np.float32)
-
-
-def _sample(volume: np.ndarray, where: np.ndarray) -> np.ndarray:
-    return ndimage.map_coordinates(volume, where, order=1, mode="nearest", output=np.float32)
 
 
 def _midline(where: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -126,8 +125,8 @@ def _paint_parts(
     here = labels[low]
     for name, level in face.parts.items():
         tissue = Tissue[name.split("-")[0].upper()]
-        distance = _sample(level, at)
-        if tissue not in (Tissue.VITREOUS, Tissue.LENS, Tissue.NERVE):
+        distance = sample(level, at)
+        if tissue not in _SMOOTH:
             distance += rough
         here[distance > 0] = tissue
         if tissue is Tissue.BONE:
@@ -138,7 +137,7 @@ def _paint_parts(
     labels[low] = here
     canal = (cavity > 0) & (where[2] < (-56 - CORNER[2]) / STEP)
     cord = labels[canal]
-    cord[_sample(face.cord, where[:, canal]) > 0] = Tissue.NERVE
+    cord[sample(face.cord, where[:, canal]) > 0] = Tissue.NERVE
     labels[canal] = cord
 
 
