@@ -11,8 +11,10 @@ from mstl.data.case import MASKS, MODALITIES, Case
 from mstl.data.checks.finding import Finding
 from mstl.data.checks.reading import load_raw, right_form
 from mstl.data.cohort import Cohort
+from mstl.data.formats import open_scan
 from mstl.data.grid import Grid, resample
-from mstl.data.volume import Volume, read_grid, read_volume, write_volume
+from mstl.data.selector import volume_of
+from mstl.data.volume import Volume, read_grid, write_volume
 from mstl.errors import InputError
 from mstl.files import new_folder, write_json
 
@@ -59,7 +61,7 @@ def _mend_case(case: Case, wanted: Mapping, out: Path, fixes: list[Fix]) -> Case
         if not rules:
             continue
         source, path = case.files[role], out / case.name / f"{role}.nii.gz"
-        volume = _load(source)
+        volume = _load(source, forms="forms" in rules)
         for rule, mend in MENDS.items():
             if rule in rules:
                 volume, done = mend(volume, source, case, rules[rule])
@@ -75,13 +77,15 @@ def _with_file(case: Case, role: str, path: Path) -> Case:
     return replace(case, images={**case.images, role: path})
 
 
-def _load(path: Path) -> Volume:
-    """The file as it is, where `read_volume` would refuse it."""
-    image = load_raw(path)
-    if image is None:
-        return read_volume(path, allow_constant=True)
-    data = np.asanyarray(image.dataobj).reshape(image.shape[:3], order="F")
-    return Volume(data.astype(np.float32) if data.dtype.itemsize > 4 else data, image.affine, path)
+def _load(path: Path, *, forms: bool) -> Volume:
+    """The file as it is, where `read_volume` would refuse it; `forms` where it states two positions."""
+    if forms:
+        image = load_raw(path)
+        data, affine = np.asanyarray(image.dataobj).reshape(image.shape[:3], order="F"), image.affine
+    else:
+        scan = open_scan(path)
+        data, affine = scan.values(volume_of(path)), scan.affine
+    return Volume(data.astype(np.float32) if data.dtype.itemsize > 4 else data, affine, path)
 
 
 def _mend_forms(volume: Volume, source: Path, case: Case, finding: Finding) -> tuple[Volume, str]:

@@ -1,5 +1,6 @@
 """What is safe to mend is mended in a copy; the originals stay, and the copy passes the doctor."""
 import json
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -84,3 +85,14 @@ def test_a_folder_that_holds_something_is_refused(tmp_path, sound):
     (tmp_path / "mended" / "x").touch()
     with pytest.raises(InputError, match="not empty"):
         mend_cohort(Cohort([sound]), [], tmp_path / "mended")
+
+
+def test_one_volume_of_several_is_mended_into_a_file_of_its_own(tmp_path, sound):
+    case = copy_case(sound, tmp_path / "bad")
+    image = nib.load(case.mask)
+    data = np.asarray(image.dataobj)
+    nib.save(nib.Nifti1Image(np.stack([data * 0, data * 255], axis=-1), image.affine), case.mask)
+    cohort = Cohort([replace(case, mask=case.mask.with_name("mask.nii.gz#1"))])
+    mended, (fix,) = mend_cohort(cohort, check_cohort(cohort), tmp_path / "mended")
+    assert fix.rule == "scaled-mask"
+    assert np.array_equal(read_mask(mended[0].mask).data, data)

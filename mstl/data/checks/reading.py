@@ -9,8 +9,11 @@ import numpy as np
 from scipy import ndimage
 
 from mstl.data.checks.finding import Finding
+from mstl.data.formats import open_scan
 from mstl.data.grid import TOLERANCE_MM, Grid
+from mstl.data.scan import check_size, trimmed
 from mstl.data.selector import file_of, volume_of
+from mstl.errors import InputError
 
 _FORM_TOLERANCE = 2e-3  # of the spacing: the precision of a qform
 _SPACING_TOLERANCE = 1e-2  # relative, of a form's columns against the header's voxel sizes
@@ -38,31 +41,41 @@ def header_findings(case: str, role: str, path: Path) -> Iterator[Finding]:
 def _diagnose(path: Path, grids: Sequence[Grid]) -> tuple[str, bool]:
     if not file_of(path).is_file():
         return "missing", False
-    image = load_raw(path)
-    if image is None:
-        return "unreadable", False
-    if len(image.shape) > 3 and np.prod(image.shape[3:]) > 1 and volume_of(path) is None:
-        return "four-d", False
-    if forms_differ(image):
-        return "forms", right_form(image, grids) is not None
     try:
-        data = np.asanyarray(image.dataobj).reshape(image.shape[:3], order="F")
-    except (OSError, EOFError, ValueError, MemoryError):
+        scan = open_scan(path)
+    except InputError:
+        image = load_raw(file_of(path))
+        if image is None or not forms_differ(image) or not _holds_voxels(image, file_of(path)):
+            return "unreadable", False
+        return "forms", volume_of(path) is None and right_form(image, grids) is not None
+    if len(scan.shape) != 3 and volume_of(path) is None:
+        return "four-d", False
+    try:
+        data = scan.values(volume_of(path))
+    except InputError:
         return "unreadable", False
-    if data.dtype.kind == "f" and not np.isfinite(data).all():
+    if not np.isfinite(data).all():
         return "nan", nan_outside_brain(data)
-    return ("constant" if data.size and data.min() == data.max() else "unreadable"), False
+    return ("constant" if data.min() == data.max() else "unreadable"), False
 
 
 def load_raw(path: Path) -> nib.Nifti1Image | None:
-    """A NIfTI file as it is, unchecked; None where it is none, or names one volume of several."""
-    if volume_of(path) is not None:
-        return None
+    """The header of a NIfTI file as it is, unchecked; None where it is no such file."""
     try:
         image = nib.load(path)
     except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError):
         return None
     return image if isinstance(image, nib.Nifti1Image) else None
+
+
+def _holds_voxels(image: nib.Nifti1Image, path: Path) -> bool:
+    """Whether the file is 3D and large enough for what its header declares."""
+    itemsize = image.get_data_dtype().itemsize
+    try:
+        check_size(path, image.shape, itemsize=itemsize, skipped=0, stored=path.stat().st_size, packed=True)
+    except InputError:
+        return False
+    return len(trimmed(image.shape)) == 3
 
 
 def forms_differ(image: nib.Nifti1Image) -> bool:

@@ -5,6 +5,7 @@ import pytest
 
 from mstl.data.checks.reading import file_finding, forms_differ, header_findings, nan_outside_brain, right_form
 from mstl.data.grid import Grid
+from mstl.data.volume import write_volume
 
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
 
@@ -74,3 +75,23 @@ def test_one_volume_in_4d_is_a_note_that_can_be_mended(tmp_path):
     assert (found.rule, found.level, found.fixable) == ("one-volume", "note", True)
     nib.save(scan(), tmp_path / "y.nii")
     assert list(header_findings("a", "t1", tmp_path / "y.nii")) == []
+
+
+def test_a_header_that_declares_more_than_the_file_holds_is_unreadable(tmp_path):
+    image = scan(qform=AFFINE @ np.diag([-1, 1, 1, 1]))
+    header = image.header.copy()
+    header.set_data_shape((30000, 30000, 1000))
+    content = header.binaryblock + b"\0" * 100
+    (tmp_path / "x.nii").write_bytes(content)
+    assert file_finding("a", "t1", tmp_path / "x.nii", "", grids=[]).rule == "unreadable"
+
+
+def test_one_volume_of_several_and_other_formats_are_diagnosed_too(tmp_path):
+    data = np.zeros((12, 12, 12, 2), np.float32)
+    data[3:9, 3:9, 3:9] = 50
+    data[0, 0, 0, 1] = np.nan
+    nib.save(nib.Nifti1Image(data, AFFINE), tmp_path / "x.nii.gz")
+    found = file_finding("a", "t1", tmp_path / "x.nii.gz#1", "", grids=[])
+    assert (found.rule, found.fixable) == ("nan", True)
+    write_volume(tmp_path / "x.nrrd", np.full((3, 4, 5), 2, np.int16), AFFINE)
+    assert file_finding("a", "t1", tmp_path / "x.nrrd", "", grids=[]).rule == "constant"
