@@ -103,7 +103,7 @@ FAULTS = {
     "a truncated scan": ("flair", truncate, "is truncated or damaged .* Copy or export it again"),
     "a truncated mask": ("mask", lambda path: path.write_bytes(b"\x1f\x8b"), "Copy or export it again"),
     "a 4D scan": ("t1", into_4d, r"has shape \(24, 28, 20, 2\); a 3D volume is expected\. Split it"),
-    "scans on different grids": ("t1", crop, "lie on different grids .*: resample one of them"),
+    "scans on different grids": ("t1", crop, "lie on different grids .*--steps coregister"),
     "a mask on another grid": ("mask", crop, r"does not share the grid of .*--resample-masks"),
     "sform against qform": ("t1", flip_qform, "sform and qform differ by .* mm. Find out which one is right"),
     "NaN voxels": ("t1", lambda path: rewrite(path, with_nan), r"holds \d+ NaN .* Export it again"),

@@ -24,6 +24,11 @@ class Grid:
         """Distance of neighbouring voxels along each array axis, mm: the lengths of the affine's columns."""
         return tuple(float(length) for length in np.linalg.norm(self.affine[:3, :3], axis=0))
 
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel, also where axes are sheared."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])) / 1000)
+
     def difference(self, other: Grid) -> str | None:
         """What differs from `other` in words, None where shape and affine (within 1e-3 mm) are equal."""
         if self.shape != other.shape:

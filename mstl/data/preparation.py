@@ -1,12 +1,23 @@
 """What `prepare` is asked to do: its parameters, checked."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from mstl.data.brain import METHODS
+from mstl.data.case import nearest
 from mstl.data.normalise import NORMALISATIONS
 from mstl.errors import InputError
+
+STEPS: dict[str, str] = {
+    "regrid": "scans on several grids are brought onto the reference's, by the scanner's coordinates",
+    "coregister": "the same after a rigid registration of each scan to the reference",
+    "brain": "brain extraction",
+    "n4": "N4 bias field correction within the brain",
+    "mni": "affine registration to the MNI152 template",
+}
 
 
 @dataclass(frozen=True)
@@ -16,13 +27,17 @@ class Preparation:
     modalities: channels, in order; the first one is the reference, whose grid predictions return to.
     spacing: mm along D, H, W; None keeps the scanner's own.
     shape: voxels (D, H, W); None takes the brain's bounding box, H and W rounded up to multiples of 32.
+    steps: what is done first, names of `STEPS`; they run in the order of `STEPS`, whatever the order given.
+    brain: how the step "brain" finds the brain of a case without a brain mask, a name of `brain.METHODS`.
     normalise: "max", "minmax", "zscore" or "percentile", within the brain.
-    binarise_masks: cut soft masks at 0.5. resample_masks: accept masks on another grid than the scan.
+    binarise_masks: cut soft masks at 0.5. resample_masks: accept masks on a grid that no scan of the case has.
     """
 
     modalities: tuple[str, ...]
     spacing: tuple[float, float, float] | None = None
     shape: tuple[int, int, int] | None = None
+    steps: tuple[str, ...] = ()
+    brain: str = "auto"
     normalise: str = "zscore"
     binarise_masks: bool = False
     resample_masks: bool = False
@@ -31,6 +46,9 @@ class Preparation:
         object.__setattr__(self, "modalities", tuple(self.modalities))
         object.__setattr__(self, "spacing", _three(self.spacing, "spacing", float))
         object.__setattr__(self, "shape", _three(self.shape, "shape", int))
+        object.__setattr__(self, "steps", _ordered(self.steps))
+        if self.brain not in METHODS:
+            raise InputError(f"Brain extraction '{self.brain}' is unknown. Choose one of {', '.join(METHODS)}.")
         if not self.modalities:
             raise InputError("The cases have no modality in common. Name at least one: --modalities flair.")
         if len(set(self.modalities)) < len(self.modalities):
@@ -39,6 +57,15 @@ class Preparation:
             raise InputError(
                 f"Normalisation '{self.normalise}' is unknown. Choose one of {', '.join(NORMALISATIONS)}."
             )
+
+
+def _ordered(steps: Iterable[str]) -> tuple[str, ...]:
+    """The steps in the order in which they run, each once."""
+    steps = tuple(steps)
+    for name in steps:
+        if name not in STEPS:
+            raise InputError(f"Step '{name}' is unknown{nearest(name, tuple(STEPS))}. Choose of {', '.join(STEPS)}.")
+    return tuple(name for name in STEPS if name in steps)
 
 
 def _three(value, name: str, kind: type) -> tuple | None:

@@ -91,7 +91,7 @@ class PreparedCase:
     @property
     def lesion_ml(self) -> float:
         """Lesion volume of the prepared mask in ml; 0 without a mask."""
-        return sum(self.lesion_voxels) * float(np.prod(self.spacing)) / 1000
+        return sum(self.lesion_voxels) * self.grid.voxel_ml
 
     @property
     def lesion_voxels(self) -> list[int]:
