@@ -11,10 +11,11 @@ import numpy as np
 
 from mstl.data.grid import Grid
 from mstl.data.itk_files import open_itk, write_itk
+from mstl.data.meta_header import read_meta_header
 from mstl.data.nibabel_files import open_nibabel, pair_of, write_nibabel
+from mstl.data.nrrd_header import read_nrrd_header
 from mstl.data.scan import Scan
 from mstl.data.selector import file_of
-from mstl.data.text_headers import read_meta_header, read_nrrd_header
 from mstl.errors import InputError
 from mstl.files import sha256, whole_file
 
@@ -131,7 +132,7 @@ def files_of(path: str | Path) -> tuple[Path, ...]:
         files = pair_of(path)
         return tuple(files[role] for role in ("header", "image", "mat") if files[role].is_file())
     if suffix in (".nhdr", ".mhd", ".nrrd", ".mha"):
-        block = (read_nrrd_header if suffix in (".nhdr", ".nrrd") else read_meta_header)(path)
+        block = read_nrrd_header(path) if suffix in (".nhdr", ".nrrd") else read_meta_header(path)[0]
         return (path,) if block.file == path else (path, block.file)
     return (path,)
 

@@ -1,7 +1,7 @@
-"""NRRD and MetaImage files: SimpleITK says where their voxels lie in the world, the voxels are read within bounds.
+"""NRRD and MetaImage files: read within bounds, written by SimpleITK.
 
-SimpleITK would read the voxels too, but allocates what a damaged header asks for, takes a broken stream for zeros and
-writes remarks past Python.
+SimpleITK would read the voxels too, but allocates what a damaged header asks for and takes a broken stream for zeros.
+It says where those of NRRD lie, which has many ways of saying so.
 """
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from typing import BinaryIO
 import numpy as np
 
 from mstl.data.grid import RAS_TO_LPS, itk_image
+from mstl.data.meta_header import read_meta_header
+from mstl.data.nrrd_header import read_nrrd_header
 from mstl.data.scan import Scan, damaged, no_real_numbers, trimmed, unreadable
-from mstl.data.text_headers import Block, read_meta_header, read_nrrd_header
+from mstl.data.text_headers import Block
 
 _PIECE = 1 << 20  # bytes unpacked at a time
 _GZIP_OR_ZLIB = 47  # the word by which zlib finds out which
@@ -30,10 +32,15 @@ def open_itk(path: Path) -> Scan:
     """
     nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
     try:
-        block = read_nrrd_header(path) if nrrd else read_meta_header(path)
+        with np.errstate(all="ignore"):
+            if nrrd:
+                block = read_nrrd_header(path)
+                lps = _lps_affine(path, block)
+            else:
+                block, lps = read_meta_header(path)
+            affine = RAS_TO_LPS @ lps  # its own inverse
     except OSError as error:
         raise unreadable(path, "NRRD" if nrrd else "MetaImage", error) from error
-    affine = _affine(path, block, "NrrdImageIO" if nrrd else "MetaImageIO")
     return Scan(path, trimmed(block.shape), affine, block.dtype, lambda volume: _values(block, path, volume))
 
 
@@ -58,31 +65,31 @@ def _quietly() -> Iterator[None]:
         sitk.ProcessObject.SetGlobalWarningDisplay(before)
 
 
-def _affine(path: Path, block: Block, reader_name: str) -> np.ndarray:
-    """Voxel to world mm RAS+, of the first three axes; two axes get a third of 1 mm, so that their shape is judged."""
+def _lps_affine(path: Path, block: Block) -> np.ndarray:
+    """Voxel to world mm LPS of the first three axes of a NRRD file, as ITK understands its many fields for it."""
     import SimpleITK as sitk
 
     reader = sitk.ImageFileReader()
-    reader.SetImageIO(reader_name)
+    reader.SetImageIO("NrrdImageIO")
     reader.SetFileName(str(path))
     try:
         with _quietly():
             reader.ReadImageInformation()
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
-        raise unreadable(path, "NRRD" if reader_name.startswith("N") else "MetaImage", ValueError(reason)) from error
+        raise unreadable(path, "NRRD", ValueError(reason)) from error
     if reader.GetNumberOfComponents() != 1:
         raise no_real_numbers(path, f"vectors of {reader.GetNumberOfComponents()} numbers")
     axes = reader.GetDimension()
     if tuple(reader.GetSize()) != block.shape:
         reason = ValueError(f"ITK finds {reader.GetSize()} voxels, its header says {block.shape}")
-        raise unreadable(path, "a scan", reason)
+        raise unreadable(path, "NRRD", reason)
     first = min(axes, 3)
     direction = np.reshape(reader.GetDirection(), (axes, axes))[:first, :first]
-    lps = np.eye(4)
-    lps[:first, :first] = direction * reader.GetSpacing()[:first]
-    lps[:first, 3] = reader.GetOrigin()[:first]
-    return RAS_TO_LPS @ lps
+    affine = np.eye(4)
+    affine[:first, :first] = direction * reader.GetSpacing()[:first]
+    affine[:first, 3] = reader.GetOrigin()[:first]
+    return affine
 
 
 def _values(block: Block, path: Path, volume: int | None) -> np.ndarray:

@@ -50,7 +50,8 @@ def open_nibabel(path: Path) -> Scan:
         )
     if stored.kind not in "iuf":
         raise no_real_numbers(path, str(stored))
-    return Scan(path, trimmed(image.shape), image.affine, stored, lambda volume: _values(image, path, volume))
+    file = files["image"]
+    return Scan(path, trimmed(image.shape), image.affine, stored, lambda volume: _values(image, file, path, volume))
 
 
 def write_nibabel(path: Path, data: np.ndarray, affine: np.ndarray) -> None:
@@ -172,17 +173,31 @@ def _disagreement(image: nib.spatialimages.SpatialImage) -> float:
     return float(difference.max()) if np.any(difference > tolerance) else 0.0
 
 
-def _values(image: nib.spatialimages.SpatialImage, path: Path, volume: int | None) -> np.ndarray:
-    """All voxels, memory mapped where they can be, or those of one volume."""
-    scaled = (image.dataobj.slope, image.dataobj.inter) != (1, 0)
-    kind = {"dtype": np.float32} if scaled else {}
+def _values(image: nib.spatialimages.SpatialImage, file: Path, path: Path, volume: int | None) -> np.ndarray:
+    """All voxels, memory mapped where they can be, or those of one volume.
+
+    A packed file that is read as a whole is read to its end, where its checksum is.
+    """
+    proxy = image.dataobj
     try:
         with _quietly():
-            if volume is None:
-                data = np.asanyarray(image.dataobj, **kind).reshape(trimmed(image.shape), order="F")
+            if not _packed(file):
+                data = _taken(proxy, volume)
             else:
-                later = tuple(map(int, np.unravel_index(volume, image.shape[3:], order="F")))
-                data = np.asarray(image.dataobj[(slice(None),) * 3 + later], **kind)
+                with gzip.open(file) as stream:
+                    fields = (proxy.shape, proxy.dtype, proxy.offset, proxy.slope, proxy.inter)
+                    data = _taken(nib.arrayproxy.ArrayProxy(stream, fields, mmap=False), volume)
+                    while volume is None and stream.read(_PIECE):
+                        pass
     except Exception as error:  # as above: nibabel, zlib and numpy on damaged bytes
         raise damaged(path, error) from error
     return data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))
+
+
+def _taken(proxy: nib.arrayproxy.ArrayProxy, volume: int | None) -> np.ndarray:
+    """Voxels in the dtype as stored, in float32 where they are scaled."""
+    kind = {"dtype": np.float32} if (proxy.slope, proxy.inter) != (1, 0) else {}
+    if volume is None:
+        return np.asanyarray(proxy, **kind).reshape(trimmed(proxy.shape), order="F")
+    later = tuple(map(int, np.unravel_index(volume, proxy.shape[3:], order="F")))
+    return np.asarray(proxy[(slice(None),) * 3 + later], **kind)

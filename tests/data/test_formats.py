@@ -6,6 +6,8 @@ from contextlib import suppress
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mstl.data.formats import READ, WRITTEN, files_of, open_scan, scan_sha256, suffix_of, write_scan
 from mstl.data.volume import read_grid, read_mask, read_volume
@@ -238,3 +240,40 @@ def test_masks_are_read_from_every_format(tmp_path, name):
     mask = read_mask(path)
     assert mask.data.dtype == np.uint8
     np.testing.assert_array_equal(mask.data, VALUES > 50)
+
+
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory):
+    """Every scan and what belongs to it, in a folder each."""
+    folders = {}
+    for name in NAMES:
+        folders[name] = tmp_path_factory.mktemp("intact")
+        write_one(folders[name], name)
+    return folders
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(NAMES),
+    faults=st.lists(st.tuples(st.integers(0, 700), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4),
+    part=st.sampled_from([1.0, 1.0, 1.0, 0.9, 0.4]),
+    inside=st.booleans(),
+)
+def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path_factory, intact, name, faults, part, inside):
+    folder = tmp_path_factory.mktemp("damaged")
+    shutil.copytree(intact[name], folder, dirs_exist_ok=True)
+    path = folder / name
+    inside = inside and path.suffix in (".gz", ".mgz")
+    content = bytearray(gzip.decompress(path.read_bytes()) if inside else path.read_bytes())
+    for place, fault in faults:
+        place %= len(content)
+        content[place : place + len(fault)] = fault[: len(content) - place]
+    content = bytes(content[: int(part * len(content))])
+    path.write_bytes(gzip.compress(content) if inside else content)
+    try:
+        volume = read_volume(path, allow_constant=True)
+    except InputError:
+        error_of(path, lambda path: read_volume(path, allow_constant=True))
+    else:
+        assert np.all(np.isfinite(volume.data))
+        assert np.all(np.isfinite(volume.affine))
