@@ -40,14 +40,14 @@ def index(
     out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("cohort.csv"),
 ) -> None:
     """List the scans below ROOT in a cohort.csv: by the layout of a public set, BIDS, or patterns of your own."""
-    from mstl.data.indexing import RULES, index_scans
+    from mstl.data.indexing import COMPUTED, index_scans
 
     if not (layout or pattern):
         raise InputError(f"Give --layout ({_LAYOUTS}) or --pattern: how the scans lie in the folder must be known.")
     found = index_scans(root, layout=layout or GLOB, variant=variant, rater=rater, patterns=_patterns(pattern))
     for note in found.notes:
         warnings.warn(note, stacklevel=1)
-    cohort = _with_masks(found, out, rater) if rater in RULES else mstl.Cohort(found.cases)
+    cohort = _with_masks(found, out, rater) if rater in COMPUTED else mstl.Cohort(found.cases)
     cohort.to_csv(out)
     _print_table(cohort)
     _print_left_out(found, root)

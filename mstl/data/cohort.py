@@ -10,7 +10,7 @@ import numpy as np
 
 from mstl.data.case import MODALITIES, Case, check_modalities
 from mstl.data.cohort_csv import read_cases, write_cases
-from mstl.data.indexing import RULES, Index, index_scans
+from mstl.data.indexing import COMPUTED, Index, index_scans
 from mstl.data.layouts import GLOB
 from mstl.data.splits import fold_subjects, split_subjects
 from mstl.errors import InputError
@@ -69,19 +69,28 @@ class Cohort(Sequence):
         return cls(replace(case, dataset=dataset) for case in _noted(index))
 
     @classmethod
-    def from_layout(cls, root: str | Path, *, layout: str, variant: str = "", rater: str = "") -> Cohort:
+    def from_layout(
+        cls,
+        root: str | Path,
+        *,
+        layout: str,
+        variant: str = "",
+        rater: str = "",
+        patterns: Mapping[str, str] | None = None,
+    ) -> Cohort:
         """Find the cases of a public set or of BIDS below `root` by its layout's name, such as "open-ms".
 
-        `variant` ("raw", "preprocessed", ...) and the masks' `rater` ("1", "consensus") as `indexing.index_scans` says;
-        which were taken where there are several is told by a warning. Raises `InputError` for an unknown layout
-        (listing the known), where nothing of it is found, or two files of a case match one column.
+        `variant` ("raw", "preprocessed", ...), the masks' `rater` ("1", "consensus") and `patterns` that choose among
+        several files of a column as `indexing.index_scans` says; what was taken of several is told by a warning.
+        Raises `InputError` for an unknown layout (listing the known), where nothing of it is found, or two files of a
+        case match one column.
         """
-        if rater in RULES:
+        if rater in COMPUTED:
             raise InputError(
                 f"Masks by {rater} are computed and written. Call mstl.data.consensus.write_consensus on the index of "
                 "mstl.data.indexing.index_scans, or 'mstl index --rater'."
             )
-        return cls(_noted(index_scans(root, layout=layout, variant=variant, rater=rater)))
+        return cls(_noted(index_scans(root, layout=layout, variant=variant, rater=rater, patterns=patterns)))
 
     def to_csv(self, path: str | Path) -> None:
         """Write the cohort as CSV, whole or not at all, paths relative to its folder."""

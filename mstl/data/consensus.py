@@ -1,6 +1,7 @@
 """Masks of several raters made into one a case, written beside the cohort."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,28 +20,34 @@ def write_consensus(
 ) -> Cohort:
     """Write `<case>_<rule>.nii.gz` (uint8 0 and 1) of all raters of each case; return the cases with these masks.
 
-    `rule` is "majority" or "staple" (`mstl.data.raters`). A published consensus is no rater. The mask of a single
-    rater is taken as it is, nothing is written for it; a case without masks stays so. Values from 0.5 are lesion.
-    `progress` is called with each case's name. Raises `InputError` for an unknown rule, where no case has two raters,
+    `rule` is "majority" or "staple" (`mstl.data.raters`). A published consensus is no rater. A case with masks by
+    fewer than two raters keeps what there is, which is told by a warning. Values from 0.5 are lesion. `progress` is
+    called with each case's name. Raises `InputError` for an unknown rule, where no case has two raters,
     and naming the case where masks cannot be read or lie on different grids.
     """
     if rule not in RULES:
         raise InputError(f"Rule {rule!r} is unknown. Use {' or '.join(RULES)}.")
     masks = {name: [path for who, path in by.items() if who != CONSENSUS] for name, by in index.raters.items()}
-    if not any(len(paths) > 1 for paths in masks.values()):
+    alone = [name for name, paths in masks.items() if len(paths) < 2]
+    if len(alone) == len(masks):
         raise InputError(f"No case has masks by two raters, which {rule} needs. Choose one rater.")
+    kept = [name for name in alone if index.raters[name]]
+    if kept:
+        warnings.warn(f"{len(kept)} cases have a single mask, kept as it is ({kept[0]} for one).", stacklevel=2)
     cases = []
     for case in index.cases:
-        cases.append(replace(case, mask=_mask_of(case, masks[case.name], Path(folder), rule)))
+        if case.name in alone:
+            mask = next(iter(index.raters[case.name].values()), None)
+        else:
+            mask = _write(case, masks[case.name], Path(folder), rule)
+        cases.append(replace(case, mask=mask))
         if progress:
             progress(case.name)
     return Cohort(cases)
 
 
-def _mask_of(case: Case, paths: list[Path], folder: Path, rule: str) -> Path | None:
-    """The path of the mask that a case gets; written where there are several to make it of."""
-    if len(paths) < 2:
-        return paths[0] if paths else None
+def _write(case: Case, paths: list[Path], folder: Path, rule: str) -> Path:
+    """Make one mask of several and write it; returns its path."""
     try:
         mask = RULES[rule]([read_mask(path, binarise=True) for path in paths])
     except InputError as error:

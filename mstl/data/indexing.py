@@ -1,6 +1,7 @@
 """From a folder of scans to cases: by a layout's name, one variant of its images, one rater's masks."""
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -12,10 +13,10 @@ from mstl.data.case import FILES, MODALITIES, Case, nearest
 from mstl.data.layouts import GLOB, LAYOUTS, find_layout
 from mstl.data.layouts.found import CONSENSUS, Findings, Found, LeftOut, check_folder, has_image
 from mstl.data.layouts.patterns import find_by_patterns
+from mstl.data.layouts.variants import Key, key_of, of_one_variant
 from mstl.errors import InputError
 
-RULES = ("majority", "staple")  # masks computed from those of all raters
-_Key = tuple[str, str, str, str]  # subject, session, column, rater
+COMPUTED = ("majority", "staple")  # masks made of those of all raters, by the rules of `mstl.data.raters`
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,11 @@ def index_scans(
     """Find the cases below `root` by a layout's name: one of `LAYOUTS`, or "glob" for the user's own `patterns`.
 
     `variant` is one of the trees that a set comes in (default: the layout's first that has images). `rater` is a
-    number, "consensus", or one of `RULES`, which leaves masks to `write_consensus`; default: the published consensus,
-    else the first rater. `patterns`: with "glob" one text with `{modality}`, or one a column (`layouts.patterns`); with
-    others, by column, what the path below `root` looks like where several files match it, such as `*acq-3D*`.
-    Raises `InputError` for unknown names, where nothing is found, and where two files remain for one column.
+    number, "consensus", or one of `COMPUTED`, which leaves masks to `write_consensus`; default: the published
+    consensus, else the first rater. `patterns`: with "glob" one text with `{modality}`, or one a column
+    (`layouts.patterns`); with others, by column, what the path below `root` looks like where several files match it,
+    such as `*acq-3D*`. Raises `InputError` for unknown names, where nothing is found, and where two files remain for
+    one column.
     """
     root = Path(root)
     check_folder(root)
@@ -56,9 +58,10 @@ def index_scans(
             raise InputError(_nothing_found(root, layout, known.example))
         if known.remark and any(file.column == "mask" for file in findings.files):
             findings.notes.append(known.remark)
-    files, left_out, notes = _of_one_variant(findings, order, variant)
+    files, left_out, notes = of_one_variant(findings, order, variant)
     unique = _without_doubles(files, root, narrowing)
-    return _assemble(unique, layout, rater, left_out=findings.left_out + left_out, notes=findings.notes + notes)
+    dataset = "" if layout == GLOB else layout
+    return _assemble(unique, dataset, rater, left_out=findings.left_out + left_out, notes=findings.notes + notes)
 
 
 def _by_patterns(root: Path, patterns: str | Mapping[str, str] | None) -> Findings:
@@ -105,50 +108,11 @@ def _nothing_found(root: Path, layout: str, example: str) -> str:
     return f"Nothing below {root} is laid out as {layout} (such as {example}). {hint}"
 
 
-def _of_one_variant(
-    findings: Findings, order: tuple[str, ...], wanted: str
-) -> tuple[list[Found], list[LeftOut], list[str]]:
-    """The files of the variant wanted, or of the first in `order` that has images, what that leaves out, and a note."""
-    there = sorted(
-        {name for file in findings.files if has_image([file]) for name in file.variants},
-        key=lambda name: (order.index(name) if name in order else len(order), name),
-    )
-    by_lower = {name.lower(): name for name in there}
-    if wanted and wanted.lower() not in by_lower:
-        raise InputError(
-            f"No image of variant {wanted!r} is here{nearest(wanted, there)}. "
-            + (f"There are {', '.join(there)}." if there else "This tree has no variants.")
-        )
-    if not there:
-        return findings.files, [], []
-    taken = by_lower[wanted.lower()] if wanted else there[0]
-    files = [file for file in findings.files if not file.variants or taken in file.variants]
-    best = {}
-    for file in files:
-        best[_key(file)] = min(best.get(_key(file), len(there)), _distance(file, taken))
-    kept = [file for file in files if _distance(file, taken) <= best[_key(file)]]
-    paths = {file.path for file in kept}
-    others = [file for file in findings.files if file.path not in paths]
-    left_out = [LeftOut(file.path, f"belongs to variant {file.variants[0]}") for file in others]
-    also = ", ".join(name for name in there if name != taken)
-    note = f"The images of variant {taken} are taken; there are also {also} (choose with --variant)."
-    return kept, left_out, [note] if also and not wanted else []
-
-
-def _distance(file: Found, variant: str) -> int:
-    """0 for a file of the variant itself, more for one of another that fits."""
-    return file.variants.index(variant) if file.variants else 0
-
-
-def _key(file: Found) -> _Key:
-    return file.subject, file.session or "", file.column, file.rater if file.column == "mask" else ""
-
-
 def _without_doubles(files: list[Found], root: Path, narrowing: Mapping[str, str]) -> list[Found]:
     """One file a case, column and rater, by the patterns of `narrowing` where there are several."""
-    groups: dict[_Key, list[Found]] = {}
+    groups: dict[Key, list[Found]] = {}
     for file in files:
-        groups.setdefault(_key(file), []).append(file)
+        groups.setdefault(key_of(file), []).append(file)
     unique = []
     for (subject, session, column, _), found in groups.items():
         if len(found) > 1 and column in narrowing:
@@ -156,12 +120,22 @@ def _without_doubles(files: list[Found], root: Path, narrowing: Mapping[str, str
             found = fitting or found
         if len(found) > 1:
             case = f"subject {subject}" + (f", session {session}" if session else "")
+            first, second = (file.path.relative_to(root).as_posix() for file in found[:2])
             raise InputError(
-                f"Two files match {column} for {case}: {found[0].path} and {found[1].path}. Narrow it by a pattern, "
-                f"such as '{column}=*{found[0].path.name}', give a sub-folder, or remove one."
+                f"Two files match {column} for {case}: {found[0].path} and {found[1].path}. Choose by a pattern, such "
+                f"as --pattern '{column}={_difference(first, second)}', give a sub-folder as root, or remove one."
             )
         unique.extend(found)
     return unique
+
+
+def _difference(path: str, other: str) -> str:
+    """A pattern that `path` matches and `other` does not."""
+    ends = re.compile("(?<=[/_])|(?=[/_])")
+    known = ends.split(other)
+    parts = [part for part in ends.split(path)]
+    new = next((part for part in parts[:-1] if part not in known), "")
+    return f"*{new}*" if new and new not in other else f"*{path.rpartition('/')[2]}"
 
 
 def _assemble(files: list[Found], dataset: str, rater: str, *, left_out: list[LeftOut], notes: list[str]) -> Index:
@@ -187,7 +161,7 @@ def _assemble(files: list[Found], dataset: str, rater: str, *, left_out: list[Le
         case = Case.of_files({**found, **mask}, subject=place[0], session=place[1], dataset=dataset)
         cases.append(case)
         by_name[case.name] = masks
-        other = [path for path in masks.values() if path != case.mask and rater not in RULES]
+        other = [path for path in masks.values() if path != case.mask and rater not in COMPUTED]
         left_out = left_out + [LeftOut(path, "a mask by another rater") for path in other]
     return Index(tuple(cases), by_name, tuple(left_out), tuple(notes + rater_notes))
 
@@ -212,12 +186,12 @@ def _chosen_masks(
     """The mask of each case by the rater wanted, or the consensus, else the first; and what is to be said of it."""
     there = Counter(name for masks in raters.values() for name in masks)
     names = sorted(there, key=_rater_order)
-    if wanted in RULES:
+    if wanted in COMPUTED:
         return {}, []
     if wanted:
         if wanted not in there:
             have = f"There are {', '.join(names)}" if names else "There are no masks"
-            raise InputError(f"No mask by rater {wanted!r} is here. {have}; computed are {' and '.join(RULES)}.")
+            raise InputError(f"No mask by rater {wanted!r} is here. {have}; computed are {' and '.join(COMPUTED)}.")
         chosen = {place: masks[wanted] for place, masks in raters.items() if wanted in masks}
         lacking = len(raters) - len(chosen)
         return chosen, [f"{lacking} cases with other masks have none by rater {wanted}."] if lacking else []
@@ -225,7 +199,10 @@ def _chosen_masks(
     if len(names) < 2:
         return chosen, []
     what = "The published consensus is taken for mask" if names[0] == CONSENSUS else f"Rater {names[0]}'s mask is taken"
-    return chosen, [f"{what}; there are also masks by rater {', '.join(names[1:])} (choose with --rater)."]
+    notes = [f"{what}; there are also masks by rater {', '.join(names[1:])} (choose with --rater)."]
+    if lacking := len(raters) - there[names[0]]:
+        notes.append(f"{lacking} cases have none by {names[0]}; their first rater's mask is taken.")
+    return chosen, notes
 
 
 def _rater_order(name: str) -> tuple[bool, int, str]:

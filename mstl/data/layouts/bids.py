@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mstl.data.case import MASKS
 from mstl.data.layouts.found import CONSENSUS, Findings, Found, Layout, LeftOut, scan_files, stem_of
 
 RAW = "raw"
@@ -48,12 +49,18 @@ def find_bids(root: Path) -> Findings:
     findings = Findings()
     images, masks = [], []
     for path in scan_files(root):
-        scan = _read(path)
-        column = _column(scan) if scan else ""
-        if scan is None or not column:
-            findings.left_out.append(LeftOut(path, "no anatomical scan, lesion mask or brain mask by its BIDS name"))
+        scan = None if _ASIDE.intersection(path.relative_to(root).parts) else _read(path)
+        column = _column(scan)
+        if column:
+            (masks if column in MASKS else images).append((scan, column))
         else:
-            (masks if column in ("mask", "brain_mask") else images).append((scan, column))
+            findings.left_out.append(LeftOut(path, "no anatomical scan, lesion mask or brain mask by its BIDS name"))
+    _add(findings, images, masks)
+    return _first_runs(findings)
+
+
+def _add(findings: Findings, images: list[tuple[_Scan, str]], masks: list[tuple[_Scan, str]]) -> None:
+    """Add images as they are, and masks to each variant whose images lie in their space."""
     variants = sorted({scan.variant for scan, _ in images})
     findings.files.extend(_found(scan, column, (scan.variant,)) for scan, column in images)
     for scan, column in masks:
@@ -63,7 +70,6 @@ def find_bids(root: Path) -> Findings:
             findings.files.append(_found(scan, column, tuple(fitting)))
         else:
             findings.left_out.append(LeftOut(scan.path, f"in space {scan.space or 'of the scan'}, no image is"))
-    return _first_runs(findings)
 
 
 def _read(path: Path) -> _Scan | None:
@@ -72,7 +78,7 @@ def _read(path: Path) -> _Scan | None:
     *folders, name = stem.split("/")
     parts = name.split("_")
     entities = dict(part.split("-", 1) for part in parts if "-" in part)
-    if not entities.get("sub") or folders[-1] in _OTHER_DATA or "task" in entities or _ASIDE.intersection(folders):
+    if not entities.get("sub") or folders[-1] in _OTHER_DATA or "task" in entities:
         return None
     words = tuple(part for part in parts if "-" not in part)
     return _Scan(path, entities, words, _pipeline(folders))
@@ -85,9 +91,11 @@ def _pipeline(folders: list[str]) -> str:
     return after[0] if after and not after[0].startswith("sub-") else "derivatives"
 
 
-def _column(scan: _Scan) -> str:
+def _column(scan: _Scan | None) -> str:
     """The column of a file, "" where it is of no use."""
-    suffix = scan.words[-1].lower() if scan.words else ""
+    if scan is None or not scan.words:
+        return ""
+    suffix = scan.words[-1].lower()
     if suffix in ("mask", "roi"):
         about = " ".join([scan.entities.get("label", ""), scan.entities.get("desc", ""), *scan.words])
         if _LESION.search(about):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -94,17 +94,17 @@ def by_rules(*rules: Rule) -> Callable[[Path], Findings]:
     return partial(_find_by_rules, rules)
 
 
-def scan_files(root: str | Path) -> Iterator[Path]:
+def scan_files(root: str | Path) -> list[Path]:
     """Files below `root` that a scan may be, by their suffix, sorted; hidden ones left out, linked folders followed."""
     seen = set()
     found = []
     for folder, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
-        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         names = [] if real in seen else names
         seen.add(real)
         found += [Path(folder, name) for name in names if suffix_of(name) and not name.startswith(".")]
-    return iter(sorted(path for path in found if path.is_file()))
+    return sorted(path for path in found if path.is_file())
 
 
 def suffix_of(name: str) -> str:

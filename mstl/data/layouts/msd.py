@@ -40,6 +40,8 @@ def find_msd(root: Path) -> Findings:
     findings = Findings()
     for image, label in pairs:
         _add(findings, listing.parent / image, listing.parent / label if label else None, columns)
+    if not findings.files:
+        raise InputError(f"{listing} lists {len(pairs)} images; none is there. Unpack the task's archive whole.")
     known = {file.path.with_name(file.path.name.partition("#")[0]) for file in findings.files}
     findings.left_out.extend(LeftOut(path, _UNLISTED) for path in scan_files(listing.parent) if path not in known)
     unknown = [str(name) for name, column in zip(names, columns, strict=True) if not column]
