@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -62,6 +62,14 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         raise _write_error(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftover_folders(parent: str | Path, names: Iterable[str]) -> None:
+    """Remove the temporary folders of `whole_folder(parent / name)` that killed processes left."""
+    names = set(names)
+    for path in Path(parent).glob(".*-????????"):
+        if path.name[1:-9] in names and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _write_error(path: Path, error: OSError) -> InputError:

@@ -113,13 +113,16 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_file_that_cannot_be_used_stops_prepare(mstl, scans, fault):
+def test_a_file_that_cannot_be_used_leaves_its_case_out(mstl, scans, fault):
     role, spoil, remedy = FAULTS[fault]
     file = scans / "bad" / f"{role}.nii.gz"
     spoil(file)
-    assert_one_line(mstl("prepare", scans / "cohort.csv", scans / "out"), file, remedy)
+    ended = mstl("prepare", scans / "cohort.csv", scans / "out")
+    assert_one_line(ended, file, remedy)
+    assert re.search(r"case +reason *\nbad ", ended.out)
     assert not (scans / "out" / "bad").exists()
-    assert not (scans / "out" / "cohort.csv").exists()
+    assert [case.name for case in PreparedCohort.open(scans / "out")] == ["good"]
+    assert "bad" in (scans / "out" / "failures.csv").read_text()
     assert_nothing_half_written(scans)
 
 

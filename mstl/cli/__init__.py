@@ -11,7 +11,18 @@ import mstl
 from mstl.cli.check import check
 from mstl.cli.convert import convert
 from mstl.cli.index import index
-from mstl.cli.terminal import console, errors, escaped, numbers, pairs, print_scores, progress, shown_warnings, split
+from mstl.cli.terminal import (
+    console,
+    errors,
+    escaped,
+    listed_failures,
+    numbers,
+    pairs,
+    print_scores,
+    progress,
+    shown_warnings,
+    split,
+)
 from mstl.cli.transfer import inspect, transfer
 from mstl.cli.weights import app as weights_app
 from mstl.errors import InputError
@@ -108,15 +119,17 @@ def prepare(
     normalise: Annotated[str, typer.Option(help="zscore, max, minmax or percentile.")] = "zscore",
     binarise_masks: BinariseMasks = False,
     resample_masks: ResampleMasks = False,
-    jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Cases at a time on this machine, which share its cores.")] = 1,
+    backend: Annotated[str, typer.Option(help="loky: this machine; dask: a cluster.")] = "loky",
+    scheduler: Annotated[str, typer.Option(help="tcp://HOST:8786 of the cluster; its workers share the disk.")] = "",
 ) -> None:
     """Bring every case to one orientation, grid and intensity scale; unchanged cases are kept."""
-    cases = mstl.Cohort.from_csv(cohort)
+    cases = mstl.Cohort.from_csv(cohort, files_exist=False)  # a case that lacks a file does not stop the others
     try:
         cases.require(split(modalities))
     except InputError as error:
         raise InputError(f"{cohort}: {error}") from None
-    with progress("Preparing", len(cases)) as step:
+    with progress("Preparing", len(cases)) as step, listed_failures():
         prepared = mstl.prepare(
             cases,
             out,
@@ -129,6 +142,8 @@ def prepare(
             binarise_masks=binarise_masks,
             resample_masks=resample_masks,
             jobs=jobs,
+            backend=backend,
+            scheduler=scheduler or None,
             progress=step,
         )
     size = f"{len(prepared)} cases of {len(prepared.subjects)} subjects"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from mstl.errors import InputError
+from mstl.errors import InputError, PreparationError
 
 console = Console()
 errors = Console(stderr=True)
@@ -46,6 +46,23 @@ def download_progress(description: str) -> Iterator[Callable[[int, int | None], 
     with Progress(*columns, console=errors) as bar:
         task = bar.add_task(description, total=None, visible=False)
         yield lambda here, total: bar.update(task, completed=here, total=total, visible=True)
+
+
+@contextmanager
+def listed_failures() -> Iterator[None]:
+    """Print cases that could not be prepared as a table, before the error goes on."""
+    try:
+        yield
+    except PreparationError as error:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        table.add_column("case", overflow="fold")
+        table.add_column("reason", overflow="fold")
+        for name, reason in error.failures.items():
+            table.add_row(escaped(name), escaped(reason))
+        console.print(table)
+        raise
 
 
 def print_scores(scores) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -17,7 +18,7 @@ from mstl.data.cohort import Cohort
 from mstl.data.prepare import prepare
 from mstl.data.prepared import PreparedCase, PreparedCohort, to_native
 from mstl.data.volume import read_mask, read_volume, write_volume
-from mstl.errors import InputError
+from mstl.errors import InputError, PreparationError
 
 ORIENTATIONS = [("RAS", 0), ("LPS", 0), ("PIL", 0), ("ASR", 20), ("LIA", -40), ("SPL", 7)]
 
@@ -304,28 +305,114 @@ def test_the_record_says_what_was_done_to_which_files(tiny_cohort, tiny_prepared
     assert_allclose(record["native"]["affine"], native.affine)
 
 
-def test_a_failure_leaves_whole_cases_only_and_the_next_run_goes_on(tmp_path, cases):
-    good = cases[1].images["t1"].read_bytes()
-    changed(cases[1], "t1", lambda data: np.where(data > 200, np.nan, data).astype(np.float32))
-    with pytest.raises(InputError, match=r"p1/t1\.nii\.gz holds \d+ NaN"):
+def spoiled(case: Case) -> bytes:
+    """Put NaN into the t1 of a case; returns the file as it was."""
+    good = case.images["t1"].read_bytes()
+    changed(case, "t1", lambda data: np.where(data > 200, np.nan, data).astype(np.float32))
+    return good
+
+
+def test_a_case_that_fails_does_not_stop_the_others_and_the_next_run_takes_it_up(tmp_path, make_case):
+    cases = [make_case(tmp_path / "scans", f"p{number}", seed=number) for number in range(3)]
+    good, seen = spoiled(cases[0]), []
+    with pytest.raises(PreparationError, match=r"1 of 3 cases .*p0: .*p0/t1\.nii\.gz holds \d+ NaN") as caught:
+        prepare(Cohort(cases), tmp_path / "out", progress=seen.append)
+    assert sorted(seen) == ["p0", "p1", "p2"]
+    assert "The other 2 are ready in" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted(os.listdir(tmp_path / "out")) == ["cohort.csv", "failures.csv", "p1", "p2", "preparation.json"]
+    table = pd.read_csv(tmp_path / "out" / "failures.csv")
+    assert dict(zip(table["case"], table["reason"], strict=True)) == caught.value.failures
+    first = stamps(PreparedCohort.open(tmp_path / "out"))
+    assert list(first) == ["p1", "p2"]
+    cases[0].images["t1"].write_bytes(good)
+    finished = stamps(prepare(Cohort(cases), tmp_path / "out"))
+    assert list(finished) == ["p0", "p1", "p2"]
+    assert {name: finished[name] for name in first} == first
+    assert not (tmp_path / "out" / "failures.csv").exists()
+
+
+def test_many_failures_are_counted_and_the_first_of_them_named(tmp_path, make_case):
+    cases = [make_case(tmp_path / "scans", f"p{number}") for number in range(5)]
+    for case in cases[:4]:
+        case.mask.unlink()
+    message = r"4 of 5 .*p0/mask.*p1/mask.*p2/mask.* And 1 more\. All .*failures\.csv"
+    with pytest.raises(PreparationError, match=message) as caught:
         prepare(Cohort(cases), tmp_path / "out")
-    assert sorted(os.listdir(tmp_path / "out")) == ["p0", "preparation.json"]
+    assert "p3/mask" not in str(caught.value)
+    assert list(caught.value.failures) == ["p0", "p1", "p2", "p3"]
+
+
+def test_where_no_case_is_ready_the_folder_is_not_finished(tmp_path, cases):
+    prepare(Cohort(cases), tmp_path / "out")
+    for case in cases:
+        case.mask.unlink()
+    with pytest.raises(PreparationError, match=r"2 of 2 cases .*None is ready"):
+        prepare(Cohort(cases), tmp_path / "out")
     with pytest.raises(InputError, match=r"out is not finished .*'mstl prepare' into it again"):
         PreparedCohort.open(tmp_path / "out")
-    first = (tmp_path / "out" / "p0" / "image.npy").stat()
-    cases[1].images["t1"].write_bytes(good)
-    finished = prepare(Cohort(cases), tmp_path / "out")
-    assert len(finished) == 2
-    assert stamps(finished)["p0"] == (first.st_ino, first.st_mtime_ns)
+
+
+def test_a_single_case_fails_with_its_own_reason(tmp_path, cases):
+    spoiled(cases[0])
+    with pytest.raises(PreparationError, match=r"^[^:]*p0/t1\.nii\.gz holds \d+ NaN") as caught:
+        prepare(Cohort(cases[:1]), tmp_path / "out")
+    assert caught.value.failures == {"p0": str(caught.value)}
+
+
+def test_an_error_that_nobody_foresaw_is_listed_with_its_type_and_place(tmp_path, cases, monkeypatch):
+    def work(case, folder, *, preparation):
+        raise MemoryError(f"no room\nfor {case.mask.name}")
+
+    monkeypatch.setattr("mstl.data.prepare.prepare_case", work)
+    with pytest.raises(PreparationError) as caught:
+        prepare(Cohort(cases), tmp_path / "out")
+    pattern = r"MemoryError: no room for mask\.nii\.gz \(test_prepare\.py, line \d+\)"
+    assert re.fullmatch(pattern, caught.value.failures["p0"])
+
+
+def test_a_key_that_stops_the_command_stops_at_once_and_the_next_run_cleans_up(tmp_path, cases):
+    def stop(_):
+        (tmp_path / "out" / ".p1-abcd_012").mkdir()  # what a killed process leaves of a case
+        (tmp_path / "out" / ".42-cohort.csv").touch()
+        (tmp_path / "out" / ".mine-abcd_012").mkdir()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(Cohort(cases), tmp_path / "out", progress=stop)
+    assert not (tmp_path / "out" / "p1").exists()
+    prepare(Cohort(cases), tmp_path / "out")
+    left = sorted(os.listdir(tmp_path / "out"))
+    assert left == [".mine-abcd_012", "cohort.csv", "p0", "p1", "preparation.json"]
 
 
 def test_cases_of_two_preparations_are_never_opened_together(tmp_path, cases):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    prepare(Cohort(cases), tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        prepare(Cohort(cases), tmp_path / "out", normalise="max", progress=stop)
+    with pytest.raises(InputError, match=r"Case p0 .* prepared with other parameters"):
+        PreparedCohort.open(tmp_path / "out")
+
+
+def test_a_case_that_cannot_be_prepared_otherwise_is_left_out_of_the_table(tmp_path, cases):
     prepare(Cohort(cases), tmp_path / "out")
     cases[1].images["flair"].write_bytes(b"")
     with pytest.raises(InputError, match=r"p1/flair\.nii\.gz"):
         prepare(Cohort(cases), tmp_path / "out", normalise="max")
-    with pytest.raises(InputError, match=r"Case p0 .* prepared with other parameters"):
-        PreparedCohort.open(tmp_path / "out")
+    assert [case.name for case in PreparedCohort.open(tmp_path / "out")] == ["p0"]
+
+
+def test_relative_paths_mean_the_same_in_every_process(tmp_path, cases, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    relative = [
+        Case.of_files({role: path.relative_to(tmp_path) for role, path in case.files.items()}, subject=case.subject)
+        for case in cases
+    ]
+    prepared = prepare(Cohort(relative), "out", jobs=2)
+    assert arrays(prepared) == arrays(prepare(Cohort(cases), tmp_path / "other"))
 
 
 def test_a_file_that_vanished_is_an_error(tmp_path, cases):
