@@ -188,21 +188,22 @@ def _chosen_masks(
     names = sorted(there, key=_rater_order)
     if wanted in COMPUTED:
         return {}, []
+    if wanted and wanted not in there:
+        have = f"There are {', '.join(names)}" if names else "There are no masks"
+        raise InputError(f"No mask by rater {wanted!r} is here. {have}; computed are {' and '.join(COMPUTED)}.")
     if wanted:
-        if wanted not in there:
-            have = f"There are {', '.join(names)}" if names else "There are no masks"
-            raise InputError(f"No mask by rater {wanted!r} is here. {have}; computed are {' and '.join(COMPUTED)}.")
         chosen = {place: masks[wanted] for place, masks in raters.items() if wanted in masks}
         lacking = len(raters) - len(chosen)
         return chosen, [f"{lacking} cases with other masks have none by rater {wanted}."] if lacking else []
     chosen = {place: masks[min(masks, key=_rater_order)] for place, masks in raters.items()}
-    if len(names) < 2:
-        return chosen, []
+    return chosen, _notes_on_raters(names, len(raters) - there[names[0]]) if len(names) > 1 else []
+
+
+def _notes_on_raters(names: list[str], lacking: int) -> list[str]:
+    """What is to be said where the first of several raters was taken, whom `lacking` cases have no mask by."""
     what = "The published consensus is taken for mask" if names[0] == CONSENSUS else f"Rater {names[0]}'s mask is taken"
     notes = [f"{what}; there are also masks by rater {', '.join(names[1:])} (choose with --rater)."]
-    if lacking := len(raters) - there[names[0]]:
-        notes.append(f"{lacking} cases have none by {names[0]}; their first rater's mask is taken.")
-    return chosen, notes
+    return notes + [f"{lacking} cases have none by {names[0]}; their first rater's mask is taken."] * bool(lacking)
 
 
 def _rater_order(name: str) -> tuple[bool, int, str]:
