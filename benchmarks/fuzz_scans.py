@@ -20,6 +20,7 @@ import struct
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -168,6 +169,7 @@ def work(pipe: Connection, noise: str) -> None:
     from mstl.data.volume import read_grid, read_volume
     from mstl.errors import InputError
 
+    warnings.simplefilter("ignore", UserWarning)  # of mstl, on pairs without orientation
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
 
     def tried(path: str) -> str:

@@ -48,16 +48,12 @@ def find_scans(root: str | Path, *, without: str | Path | None = None) -> list[P
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root} is no folder. Give a scan, or a folder of scans.")
-    scans = [path for path in sorted(root.rglob("*")) if suffix_of(path) and volume_of(path) is None and path.is_file()]
-    outside = None if without is None or root.resolve().is_relative_to(Path(without).resolve()) else without
-    headers = {_stem(path) for path in scans if ".hdr" in suffix_of(path)}
-    scans = [
-        path
-        for path in scans
-        if not (".img" in suffix_of(path) and _stem(path) in headers)
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and not (outside is not None and path.absolute().is_relative_to(Path(outside).absolute()))
-    ]
+    paths = [path for path in sorted(root.rglob("*")) if suffix_of(path) and volume_of(path) is None and path.is_file()]
+    headers = {_stem(path) for path in paths if ".hdr" in suffix_of(path)}
+    scans = [path for path in paths if not (".img" in suffix_of(path) and _stem(path) in headers)]
+    scans = [path for path in scans if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+    if without is not None and not root.absolute().is_relative_to(Path(without).absolute()):
+        scans = [path for path in scans if not path.absolute().is_relative_to(Path(without).absolute())]
     if not scans:
         raise InputError(f"{root} holds no scan. Files that end in .nii.gz, .nrrd, .mha and the like are looked for.")
     return scans

@@ -26,8 +26,8 @@ def open_nibabel(path: Path) -> Scan:
     """Open `.nii`, `.hdr`/`.img`, `.mgh` and their gzipped forms; reads the header only.
 
     An Analyze pair states no orientation that can be trusted. As nibabel does, its first axis is taken to run to
-    the left, the second to the front, the third up, about SPM's origin or else the middle; a `.mat` that SPM wrote
-    beside it overrules that. Raises `InputError` where the file is no such file, declares more than it can hold, or
+    the left, the second to the front, the third up, about SPM's origin or else the middle, and a warning says so; a
+    `.mat` that SPM wrote beside it overrules that. Raises `InputError` where the file is no such file, declares more than it can hold, or
     has sform and qform that disagree by more than 1e-3 mm (and 0.002 of the spacing: the precision of a qform).
     """
     kind = "MGH" if path.suffix.lower() in (".mgh", ".mgz") else "NIfTI"
@@ -51,6 +51,11 @@ def open_nibabel(path: Path) -> Scan:
     if stored.kind not in "iuf":
         raise no_real_numbers(path, str(stored))
     file = files["image"]
+    if type(image) is nib.Spm2AnalyzeImage and not files["mat"].is_file():
+        warnings.warn(
+            f"{path} is an Analyze pair, which states no orientation: its first axis is taken to run to the left.",
+            stacklevel=2,
+        )
     return Scan(path, trimmed(image.shape), image.affine, stored, lambda volume: _values(image, file, path, volume))
 
 
@@ -176,7 +181,7 @@ def _disagreement(image: nib.spatialimages.SpatialImage) -> float:
 def _values(image: nib.spatialimages.SpatialImage, file: Path, path: Path, volume: int | None) -> np.ndarray:
     """All voxels, memory mapped where they can be, or those of one volume.
 
-    A packed file that is read as a whole is read to its end, where its checksum is.
+    A packed file that is read as a whole is read on to its checksum, unless much else follows its voxels.
     """
     proxy = image.dataobj
     try:
@@ -187,8 +192,8 @@ def _values(image: nib.spatialimages.SpatialImage, file: Path, path: Path, volum
                 with gzip.open(file) as stream:
                     fields = (proxy.shape, proxy.dtype, proxy.offset, proxy.slope, proxy.inter)
                     data = _taken(nib.arrayproxy.ArrayProxy(stream, fields, mmap=False), volume)
-                    while volume is None and stream.read(_PIECE):
-                        pass
+                    if volume is None:
+                        stream.read(_PIECE)
     except Exception as error:  # as above: nibabel, zlib and numpy on damaged bytes
         raise damaged(path, error) from error
     return data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))

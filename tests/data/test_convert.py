@@ -13,6 +13,8 @@ from mstl.data.formats import WRITTEN, open_scan, write_scan
 from mstl.errors import InputError
 from tests.scans import AFFINE, NAMES, VALUES, write_one
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*states no orientation")
+
 
 def error_of(function, *arguments, **options) -> str:
     with pytest.raises(InputError) as caught:
