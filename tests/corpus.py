@@ -201,12 +201,17 @@ def copied(role: str, source: str) -> Callable:
     return plant
 
 
-def saved_again(case: Case, other: Case) -> None:
-    for role in ("flair", "t1", "t2"):
-        volume = read_volume(other.files[role])
-        noise = np.random.default_rng(0).normal(0, 0.5, volume.shape)
-        data = (volume.data * 1.7 + noise * (volume.data > 0)).astype(np.float32)
-        write_volume(case.files[role], data, volume.affine)
+def saved_as(*roles: str) -> Callable:
+    """Plant scans of the other case, saved with other intensities so that no voxel is equal."""
+
+    def plant(case: Case, other: Case) -> None:
+        for role in roles:
+            volume = read_volume(other.files[role])
+            noise = np.random.default_rng(0).normal(0, 0.5, volume.shape)
+            data = (volume.data * 1.7 + noise * (volume.data > 0)).astype(np.float32)
+            write_volume(case.files[role], data, volume.affine)
+
+    return plant
 
 
 def resampled(case: Case, other: Case) -> None:
@@ -288,6 +293,10 @@ FAULTS: dict[str, Fault] = {
     "t1 and t2 exchanged": Fault(exchanged("t1", "t2"), "contrast", role="t2"),
     "an inverted t2": Fault(voxels("t2", inverted), "contrast", role="t2"),
     "an inverted t1": Fault(voxels("t1", inverted), "contrast", role="t1"),
+    "a mirrored scan": Fault(voxels("t1", lambda data: data[::-1]), "mirrored-scan", role="t1"),
+    "a scan upside down": Fault(voxels("t2", lambda data: data[:, :, ::-1]), "mirrored-scan", role="t2"),
+    "a shifted scan": Fault(voxels("t2", moved((0, 5, 0))), "shifted-scan", "warning", "t2"),
+    "another patient's t2": Fault(saved_as("t2"), "foreign-scan", "warning", "t2"),
     "a clipped scan": Fault(voxels("flair", clipped), "clipped", "warning", "flair"),
     "8 bits": Fault(voxels("t2", in_8_bits), "few-levels", "note", "t2"),
     "a normalised scan": Fault(voxels("t1", normalised), "negative", "note", "t1"),
@@ -300,6 +309,6 @@ FAULTS: dict[str, Fault] = {
     "micrometres": Fault(affines(scaled(0.1, 0.1, 0.1)), "size", "warning", "flair"),
     "another patient's scan": Fault(copied("t2", "t2"), "duplicate", role="t2"),
     "one scan as two modalities": Fault(copied("t1", "t2"), "duplicate", role="t2"),
-    "a scan saved again": Fault(saved_again, "alike", "warning", "flair"),
+    "a scan saved again": Fault(saved_as(*MODALITIES), "alike", "warning", "flair"),
     "a scan resampled": Fault(resampled, "alike", "warning", "t1"),
 }

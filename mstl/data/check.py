@@ -7,7 +7,7 @@ from functools import partial
 import joblib
 
 from mstl.data.case import Case
-from mstl.data.checks import contrast, duplicates, grids, intensity, masks, outliers, placement
+from mstl.data.checks import alignment, contrast, duplicates, grids, intensity, masks, outliers, placement
 from mstl.data.checks.finding import Finding, by_case
 from mstl.data.checks.measures import CaseMeasures, measure_case
 from mstl.data.checks.sides import shared_subjects
@@ -16,6 +16,7 @@ from mstl.data.jobs import check_jobs
 CASE_RULES = (
     grids.modality_grids, grids.mask_grids, grids.oblique_scans, grids.thick_slices,
     masks.empty_masks, masks.large_masks, masks.masks_outside, masks.specks,
+    alignment.mirrored_scans, alignment.foreign_scans, alignment.shifted_scans,
     placement.displaced_masks, placement.foreign_masks, contrast.exchanged_modalities,
     intensity.clipped_scans, intensity.few_levels, intensity.normalised_scans, intensity.skulls, intensity.cut_scans,
     intensity.volumes,

@@ -19,14 +19,15 @@ _NAMES = {"mask": "Mask", "brain_mask": "Brain mask"}
 def modality_grids(case: CaseMeasures) -> Iterator[Finding]:
     """Modalities of a case that do not share the first one's grid."""
     first, *others = case.scans or ("",)
-    for role in others:
-        difference = case.scans[role].grid.difference(case.scans[first].grid)
-        if difference:
-            yield Finding(
-                case.name, role, "warning", "scan-grid",
-                f"{role} and {first} lie on different grids ({difference}). All modalities must share one grid: run "
-                "'mstl prepare --steps coregister'.",
-            )  # fmt: skip
+    differences = {role: case.scans[role].grid.difference(case.scans[first].grid) for role in others}
+    apart = [role for role, difference in differences.items() if difference]
+    if apart:
+        yield Finding(
+            case.name, apart[0] if len(apart) == 1 else "", "warning", "scan-grid",
+            f"{', '.join(apart)}: on another grid than {first} ({differences[apart[0]]}). All modalities must share "
+            "one: run 'mstl prepare --steps coregister'.",
+            details={role: differences[role] for role in apart},
+        )  # fmt: skip
 
 
 def mask_grids(case: CaseMeasures) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from mstl.data.checks.measures import CaseMeasures
 
 CLIPPED = 0.005  # share of the foreground at its highest value
 FEW_LEVELS = 256
-NEGATIVE = -0.05  # of the highest value: more is no leftover of interpolation
+NEGATIVE = 0.05  # share of the foreground: more is no leftover of interpolation
 LEAST_ML, LARGEST_ML = 500.0, 6000.0  # of a head or brain
 
 
@@ -39,10 +39,10 @@ def few_levels(case: CaseMeasures) -> Iterator[Finding]:
 def normalised_scans(case: CaseMeasures) -> Iterator[Finding]:
     """Scans with many negative values."""
     for role, scan in case.scans.items():
-        if scan.low < NEGATIVE * abs(scan.high) - 1e-6:
+        if scan.negative > NEGATIVE:
             yield Finding(
                 case.name, role, "note", "negative",
-                f"{role} has values down to {scan.low:.3g}, up to {scan.high:.3g}: it was normalised or interpolated "
+                f"{scan.negative:.0%} of {role} is below 0 ({scan.low:.3g} to {scan.high:.3g}): it was normalised "
                 "before. Give a brain_mask where 'mstl prepare' asks for one.",
             )  # fmt: skip
 

@@ -30,9 +30,9 @@ _SHOWN_VALUES = 6
 class ScanMeasures:
     """A scan in a few numbers.
 
-    extent_mm: the foreground's box towards R, A, S. cut: array faces that the foreground is cut off at, such as
-    "S". levels: how many values differ in a sample of the foreground. clipped: share of the foreground at the
-    highest value. coarse: see `coarse.shrink`.
+    extent_mm, centre_mm: of the foreground's box, towards R, A, S. cut: sides where the array ends within the
+    foreground, such as "S". levels: how many values differ in a sample of the foreground. clipped: share of the
+    foreground at the highest value; negative: share below 0. coarse: see `coarse.shrink`.
     """
 
     path: Path
@@ -41,9 +41,11 @@ class ScanMeasures:
     extracted: bool
     foreground_ml: float
     extent_mm: tuple[float, float, float]
+    centre_mm: tuple[float, float, float]
     cut: str
     low: float
     high: float
+    negative: float
     levels: int
     clipped: float
     coarse: np.ndarray | None
@@ -117,7 +119,7 @@ def _measure_scan(volume: Volume, foreground: Foreground) -> ScanMeasures:
     values = thinned[foreground.inside]
     high = volume.data.max()
     sample = values[:: max(len(values) // _VALUES, 1)]
-    extent, cut = _extent(foreground, volume.grid)
+    extent, centre, cut = _extent(foreground, volume.grid)
     return ScanMeasures(
         path=volume.path,
         grid=volume.grid,
@@ -125,9 +127,11 @@ def _measure_scan(volume: Volume, foreground: Foreground) -> ScanMeasures:
         extracted=foreground.extracted,
         foreground_ml=foreground.ml,
         extent_mm=extent,
+        centre_mm=centre,
         cut=cut,
         low=float(volume.data.min()),
         high=float(high),
+        negative=float(np.mean(values < 0)) if len(values) else 0.0,
         levels=len(np.unique(sample)),
         clipped=float(np.mean(values == high)) if len(values) else 0.0,
         coarse=shrink(volume, foreground),
@@ -141,18 +145,20 @@ def voxel_hash(data: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _extent(foreground: Foreground, grid: Grid) -> tuple[tuple[float, float, float], str]:
-    """Length of the foreground's box in mm towards R, A, S, and the world directions where the array ends in it."""
-    inside, steps = foreground.inside, np.array(foreground.stride) * grid.spacing
-    lengths, faces = [0.0, 0.0, 0.0], ""
+def _extent(foreground: Foreground, grid: Grid) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+    """Lengths and centre of the foreground's box in mm towards R, A, S; the sides where the array ends within it."""
+    inside, stride = foreground.inside, np.array(foreground.stride)
+    lengths, middle, faces = [0.0, 0.0, 0.0], np.zeros(3), ""
     for axis, (world, sense) in enumerate(nib.io_orientation(grid.affine)):
         area = inside.sum(axis=tuple(other for other in range(3) if other != axis))
         found = np.flatnonzero(area)
         if len(found):
-            lengths[int(world)] = float((found[-1] - found[0] + 1) * steps[axis])
+            lengths[int(world)] = float((found[-1] - found[0] + 1) * stride[axis] * grid.spacing[axis])
+            middle[axis] = (found[0] + found[-1]) / 2 * stride[axis]
             ends = ("LR", "PA", "IS")[int(world)][:: int(sense)]
             faces += "".join(end for end, side in zip(ends, (0, -1), strict=True) if area[side] > CUT * area.max())
-    return tuple(lengths), faces
+    centre = grid.affine[:3, :3] @ middle + grid.affine[:3, 3]
+    return tuple(lengths), tuple(float(place) for place in centre), faces
 
 
 def _measure_mask(

@@ -17,8 +17,8 @@ def scan():
     def make(**changes) -> ScanMeasures:
         usual = {
             "path": Path("scan.nii.gz"), "grid": GRID, "sha256": str(id(changes)), "extracted": True,
-            "foreground_ml": 1500.0, "extent_mm": (140.0, 175.0, 135.0), "cut": "", "low": 0.0, "high": 900.0,
-            "levels": 700, "clipped": 1e-5, "coarse": None,
+            "foreground_ml": 1500.0, "extent_mm": (140.0, 175.0, 135.0), "centre_mm": (0.0, -18.0, 8.0), "cut": "",
+            "negative": 0.0, "low": 0.0, "high": 900.0, "levels": 700, "clipped": 1e-5, "coarse": None,
         }  # fmt: skip
         return ScanMeasures(**{**usual, **changes})
 

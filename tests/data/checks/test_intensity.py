@@ -7,7 +7,7 @@ from mstl.data.checks import intensity
 @pytest.mark.parametrize(("rule", "measures", "level"), [
     (intensity.clipped_scans, {"clipped": 0.03}, "warning"),
     (intensity.few_levels, {"levels": 256}, "note"),
-    (intensity.normalised_scans, {"low": -3.0, "high": 5.0}, "note"),
+    (intensity.normalised_scans, {"negative": 0.4}, "note"),
     (intensity.skulls, {"extracted": False}, "note"),
     (intensity.cut_scans, {"cut": "S"}, "warning"),
     (intensity.volumes, {"foreground_ml": 1.5}, "warning"),
