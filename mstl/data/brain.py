@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mstl.data.brain_extracted import extracted_brain
+from mstl.data.brain_extracted import extracted_brain, volume_ml
 from mstl.data.brain_network import network_brain
 from mstl.data.brain_tools import TOOLS, ToolError, found_tools, run_tool
 from mstl.data.grid import resample
@@ -15,6 +15,8 @@ from mstl.errors import InputError
 
 EXTRACTED = "already extracted"
 BUILT_IN = "built-in"
+DOUBTFUL_ML = 1800.0  # few brains are larger, most heads are
+HEAD_TO_BRAIN = 1.25  # a head is 1.6 times as large as its brain, or more
 METHODS = ("auto", EXTRACTED, *TOOLS, BUILT_IN)
 
 
@@ -81,7 +83,15 @@ def _extracted(images: tuple[Volume, ...]) -> Volume | None:
     first = images[0]
     for image in images:
         brain = extracted_brain(image)
-        if brain is not None:
+        if brain is not None and not _is_head(image, brain):
             data = resample(brain.view(np.uint8), image.grid, first.grid, nearest=True)
             return Volume(data, first.affine, first.path)
     return None
+
+
+def _is_head(image: Volume, region: np.ndarray) -> bool:
+    """Whether a region too large for most brains is a small head in air of one value: the network finds less in it."""
+    found_ml = volume_ml(region, image.affine)
+    if found_ml < DOUBTFUL_ML:
+        return False
+    return found_ml > HEAD_TO_BRAIN * volume_ml(network_brain((image,)).data, image.affine)

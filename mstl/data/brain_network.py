@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from mstl.data.brain_extracted import largest_part
+from mstl.data.brain_extracted import largest_part, volume_ml
 from mstl.data.grid import Grid, oriented, resample, respaced
 from mstl.data.volume import Volume
 from mstl.errors import InputError
@@ -35,7 +35,7 @@ def network_brain(images: Sequence[Volume]) -> Volume:
         weight += resample(np.ones_like(probability), grid, first.grid)
     mean = total / np.maximum(weight, 1e-3)
     brain = ndimage.binary_fill_holes(largest_part(mean > 0.5))
-    found_ml = float(np.count_nonzero(brain) * abs(np.linalg.det(first.affine[:3, :3])) / 1000)
+    found_ml = volume_ml(brain, first.affine)
     if found_ml < LEAST_ML:
         name = first.path or "the image"
         raise InputError(

@@ -48,7 +48,10 @@ def run_tool(tool: str, image: Volume, *, timeout_s: float = TIMEOUT_S) -> Volum
         _run([tool, *arguments], Path(folder), timeout_s)
         if not result.is_file():
             raise ToolError(f"{tool} ended without an error, but wrote no {result.name}. Check its installation.")
-        mask = read_mask(result, binarise=True)
+        try:
+            mask = read_mask(result, binarise=True)
+        except InputError as error:
+            raise ToolError(f"{tool} wrote a mask that cannot be read: {error}") from error
     if mask.grid.difference(grid):
         raise ToolError(f"{tool} wrote a mask on another grid ({mask.grid.difference(grid)}) than the scan's.")
     data = resample(mask.data, grid, image.grid, nearest=True)
