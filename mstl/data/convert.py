@@ -48,12 +48,12 @@ def find_scans(root: str | Path, *, without: str | Path | None = None) -> list[P
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root} is no folder. Give a scan, or a folder of scans.")
-    paths = [path for path in sorted(root.rglob("*")) if suffix_of(path) and volume_of(path) is None and path.is_file()]
+    paths = [path for path in sorted(root.rglob("*")) if suffix_of(path) and volume_of(path) is None]
     headers = {_stem(path) for path in paths if ".hdr" in suffix_of(path)}
-    scans = [path for path in paths if not (".img" in suffix_of(path) and _stem(path) in headers)]
-    scans = [path for path in scans if not any(part.startswith(".") for part in path.relative_to(root).parts)]
-    if without is not None and not root.absolute().is_relative_to(Path(without).absolute()):
-        scans = [path for path in scans if not path.absolute().is_relative_to(Path(without).absolute())]
+    results = None if without is None else Path(without).absolute()
+    if results is not None and root.absolute().is_relative_to(results):
+        results = None
+    scans = [path for path in paths if path.is_file() and not _left_out(path, root, headers, results)]
     if not scans:
         raise InputError(f"{root} holds no scan. Files that end in .nii.gz, .nrrd, .mha and the like are looked for.")
     return scans
@@ -130,6 +130,13 @@ def _volumes(scan: Scan) -> list[np.ndarray]:
     """All volumes of a file that is read once, however it is packed."""
     data = scan.values(None).reshape(*scan.shape[:3], scan.volumes, order="F")
     return [data[..., number] for number in range(scan.volumes)]
+
+
+def _left_out(path: Path, root: Path, headers: set[Path], results: Path | None) -> bool:
+    """Whether a file is hidden, half of a pair whose header stands for it, or lies among the results."""
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    half = ".img" in suffix_of(path) and _stem(path) in headers
+    return hidden or half or (results is not None and path.absolute().is_relative_to(results))
 
 
 def _stem(path: Path) -> Path:

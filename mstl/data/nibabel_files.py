@@ -27,8 +27,9 @@ def open_nibabel(path: Path) -> Scan:
 
     An Analyze pair states no orientation that can be trusted. As nibabel does, its first axis is taken to run to
     the left, the second to the front, the third up, about SPM's origin or else the middle, and a warning says so; a
-    `.mat` that SPM wrote beside it overrules that. Raises `InputError` where the file is no such file, declares more than it can hold, or
-    has sform and qform that disagree by more than 1e-3 mm (and 0.002 of the spacing: the precision of a qform).
+    `.mat` that SPM wrote beside it overrules that. Raises `InputError` where the file is no such file, declares more
+    than it can hold, or has sform and qform that disagree by more than 1e-3 mm (and 0.002 of the spacing: the
+    precision of a qform).
     """
     kind = "MGH" if path.suffix.lower() in (".mgh", ".mgz") else "NIfTI"
     try:

@@ -52,7 +52,8 @@ class Header:
         """The whole numbers of a field; raises `InputError` where it holds anything else, or too many."""
         words = self.fields.get(name, default).split()
         if not 1 <= len(words) <= _MOST_AXES or not all(re.fullmatch(r"-?[0-9]{1,18}", word) for word in words):
-            raise self.wrong(f"{name} is {self.fields.get(name, '')[:60]!r}; whole numbers are expected, up to {_MOST_AXES}")
+            given = self.fields.get(name, "")[:60]
+            raise self.wrong(f"{name} is {given!r}; up to {_MOST_AXES} whole numbers are expected")
         return tuple(map(int, words))
 
     def shape(self, sides: str, axes: str) -> tuple[int, ...]:
