@@ -32,10 +32,12 @@ REQUIRES = [
     "pooch>=1.8",
     "requests>=2.31",
 ]
+DASK = ["dask[distributed]>=2024.8"]  # cases prepared on a cluster
 EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "notebooks": ["jupyterlab>=4.0", "ipykernel>=6.29"],
-    "test": ["pytest>=8.0", "hypothesis>=6.100", "nbmake>=1.5", "ipykernel>=6.29", "ruff>=0.6", "MedPy>=0.5.2"],
+    "dask": DASK,
+    "test": ["pytest>=8.0", "hypothesis>=6.100", "nbmake>=1.5", "ipykernel>=6.29", "ruff>=0.6", "MedPy>=0.5.2", *DASK],
     "bench": ["torch>=2.3"],
 }
 

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from mstl.errors import InputError
-from mstl.files import new_folder, read_json, sha256, whole_file, whole_folder, write_json, write_text
+from mstl.files import (
+    new_folder,
+    read_json,
+    remove_leftover_folders,
+    sha256,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_text,
+)
 
 DISK_FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -137,3 +146,13 @@ def test_an_output_that_holds_something_is_an_error_and_stays(tmp_path):
     with pytest.raises(InputError, match="Cannot write"):
         new_folder(tmp_path / "file" / "below")
     assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_folders_that_killed_processes_left_are_removed_and_no_others(tmp_path):
+    names = [".p1-abcd_012", ".p-1-zyxw9876", ".p2-abcd_012", ".git", "p1", ".p1-abc"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "image.npy").touch()
+    (tmp_path / ".p1-a1b2c3d4").touch()
+    remove_leftover_folders(tmp_path, ["p1", "p-1"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names[2:], ".p1-a1b2c3d4"])

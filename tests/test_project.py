@@ -97,7 +97,7 @@ def test_conda_environment_is_python_311_with_the_same_pins():
     assert environment["name"] == "mstl"
     assert "python=3.11" in environment["dependencies"]
     pip = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
-    assert pip == ["-c constraints.txt", "-e .[notebooks]"]
+    assert pip == ["-c constraints.txt", "-e .[notebooks,dask]"]
 
 
 def test_no_tracked_file_names_a_place_on_one_machine():

@@ -16,6 +16,7 @@ from mstl.errors import InputError
 if TYPE_CHECKING:
     from distributed import Client
 
+ENDED = "Each worker that began it was ended from outside, most often for want of memory. Start larger workers."
 INSTALL = "pip install 'dask[distributed]'"
 PATIENCE = 5  # seconds until a scheduler that does not answer counts as absent
 WORKERS_PATIENCE = 10  # seconds until a cluster without workers counts as having none
@@ -38,7 +39,8 @@ def open_client(scheduler: str | None) -> Iterator[Client]:
         yield client
         return
     _check_answers(scheduler)
-    with distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False) as client:
+    quiet = distributed.utils.silence_logging_cmgr("critical")  # what matters is raised
+    with quiet, distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False) as client:
         _check_workers(client)
         yield client
 
@@ -46,29 +48,36 @@ def open_client(scheduler: str | None) -> Iterator[Client]:
 def attempts_on_cluster(client: Client, work: Callable[[Item], object], items: Sequence[Item]) -> Attempts:
     """Yield each item with the reason of its failure or None, as they are done; see `jobs.attempts`.
 
-    An item whose worker dies goes to another one, until Dask holds it to be the cause. Raises `InputError` where
-    the scheduler is lost.
+    An item whose worker dies goes to another one, until Dask holds it to be the cause: then it is tried once more
+    when the others are done. Raises `InputError` where the scheduler is lost.
     """
-    from concurrent.futures import CancelledError
+    ended = []
+    for item, reason in _results(client, work, items):
+        if reason == ENDED:
+            ended.append(item)
+        else:
+            yield item, reason
+    for item in ended:
+        yield from _results(client, work, [item])
 
-    from distributed import as_completed
-    from distributed.scheduler import KilledWorker
+
+def _results(client: Client, work: Callable[[Item], object], items: Sequence[Item]) -> Attempts:
+    from distributed import CancelledError, KilledWorker, as_completed
 
     waiting = {client.submit(attempt, work, item, THREADS, pure=False): item for item in items}
-    for future in as_completed(list(waiting)):
-        item = waiting.pop(future)
-        error = future.exception()
-        if error is None:
-            yield item, future.result()
-        elif isinstance(error, KilledWorker):
-            yield item, "Each worker that began it was ended from outside, most often for want of memory."
-        elif isinstance(error, CancelledError):
+    for future in as_completed(list(waiting), loop=client.loop):
+        try:
+            reason = future.result()
+        except KilledWorker:
+            reason = ENDED
+        except CancelledError:
             raise InputError(
-                "The connection to the Dask scheduler was lost. What is done stays; start the scheduler and run "
-                "the command again."
-            )
-        else:
-            yield item, f"{type(error).__name__}: {' '.join(str(error).split())}"
+                "The connection to the Dask scheduler was lost. What is done stays: start the scheduler, and run the "
+                "command again."
+            ) from None
+        except Exception as error:  # such as mstl that a worker cannot import
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        yield waiting.pop(future), reason
 
 
 def _opened() -> Client:
