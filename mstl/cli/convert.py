@@ -14,7 +14,9 @@ def convert(
     source: Annotated[
         Path, typer.Argument(metavar="IN", help="A scan, one volume (x.nii.gz#0), or a folder.", show_default=False)
     ],
-    out: Annotated[Path, typer.Argument(help="The file to write; a folder for a folder.", show_default=False)],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The file to write; a folder for a folder.", show_default=False)
+    ],
     to: Annotated[str, typer.Option(help="Suffix of the files of a folder: .nii.gz, .nii, .nrrd, .mha, .mgz.")] = "",
     jobs: Annotated[int, typer.Option(help="Files at a time.")] = 1,
 ) -> None:
