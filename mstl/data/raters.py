@@ -36,8 +36,8 @@ def staple(masks: Sequence[Volume]) -> Volume:
     if all(np.array_equal(mask.data, first) for mask in masks[1:]):  # nothing to estimate from
         return Volume(first.astype(np.uint8), masks[0].affine)
     images = [itk_image(np.ascontiguousarray(mask.data, dtype=np.uint8), mask.affine) for mask in masks]
-    probability = sitk.GetArrayViewFromImage(sitk.STAPLE(images, 1))
-    return Volume((probability >= 0.5).astype(np.uint8), masks[0].affine)
+    probability = sitk.STAPLE(images, 1)  # must outlive the view of its voxels
+    return Volume((sitk.GetArrayViewFromImage(probability) >= 0.5).astype(np.uint8), masks[0].affine)
 
 
 RULES = {"majority": majority, "staple": staple}

@@ -18,7 +18,7 @@ _ASIDE = {"sourcedata", "code", "stimuli", "figures"}
 _LESION = re.compile(r"lesion|wmh|tumou?r", re.IGNORECASE)
 _RATER = re.compile(r"rater[-_]?([0-9]+)", re.IGNORECASE)
 _OWN_SPACES = {"", "orig", "native", "individual", "t1", "t1w", "t2", "t2w", "flair"}
-_OTHER_RUN = "another run of the same scan; the first is taken"
+_OTHER_RUN = "another run of the same scan; the first is taken, or that of the lesion mask"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def find_bids(root: Path) -> Findings:
     """Anatomical scans, lesion masks and brain masks of a BIDS tree.
 
     Variants are `raw`, a pipeline of `derivatives/`, or `pipeline:space` where its images name a space. A mask goes
-    with images of its own space only. Of several runs the first is taken; other doubles are left to the caller.
+    with images of its own space only. Of several runs that of the lesion mask is taken, else the first; other doubles
+    are left to the caller.
     """
     findings = Findings()
     images, masks = [], []
@@ -116,9 +117,10 @@ def _found(scan: _Scan, column: str, variants: tuple[str, ...]) -> Found:
 
 def _first_runs(findings: Findings) -> Findings:
     """The findings without the later runs of scans that differ in nothing but `run`."""
+    outlined = {(file.subject, file.session, _run_of(file)) for file in findings.files if file.column == "mask"}
     first: dict[tuple[Found, str], Found] = {}
     later = []
-    for file in sorted(findings.files, key=_run_of):
+    for file in sorted(findings.files, key=lambda file: _preference(file, outlined)):
         alike = (replace(file, path=Path()), re.sub(r"_run-[0-9]+", "", file.path.name))
         if alike in first and first[alike].path.name != file.path.name:
             later.append(LeftOut(file.path, _OTHER_RUN))
@@ -126,6 +128,11 @@ def _first_runs(findings: Findings) -> Findings:
     taken = {item.path for item in later}
     files = [file for file in findings.files if file.path not in taken]
     return Findings(files, findings.left_out + later, findings.notes)
+
+
+def _preference(file: Found, outlined: set[tuple[str, str | None, int]]) -> tuple[bool, int]:
+    """What to sort runs by: those that a lesion mask was drawn on, then their number."""
+    return (file.subject, file.session, _run_of(file)) not in outlined, _run_of(file)
 
 
 def _run_of(file: Found) -> int:

@@ -63,9 +63,10 @@ def _listing(root: Path) -> Path:
 def _pairs(description: dict) -> Iterator[tuple[str, str | None]]:
     """Image and label of every case; those of the test part have no label."""
     for entry in description["training"]:
-        yield (entry["image"], entry.get("label")) if isinstance(entry, dict) else (str(entry), None)
-    for entry in description.get("test", []):
-        yield (entry["image"] if isinstance(entry, dict) else str(entry)), None
+        label = entry.get("label")
+        yield str(entry["image"]), str(label) if label else None
+    for entry in description.get("test") or []:
+        yield str(entry["image"] if isinstance(entry, dict) else entry), None
 
 
 def _add(findings: Findings, image: Path, label: Path | None, columns: list[str]) -> None:

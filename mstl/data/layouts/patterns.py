@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from mstl.data.layouts.found import CONSENSUS, Findings, Found, LeftOut, scan_files
-from mstl.data.layouts.words import COLUMN_OF, expression_of, rank_of
+from mstl.data.layouts.words import COLUMN_OF, best_word, expression_of
 from mstl.errors import InputError
 
 _TOKEN = re.compile(r"(\{subject\}|\{session\}|\{modality\}|\*)")
@@ -37,7 +37,7 @@ def find_by_patterns(root: str | Path, patterns: str | Mapping[str, str]) -> Fin
 
 
 def _find_by_words(root: Path, pattern: str) -> Iterator[Found]:
-    """The files of a pattern with `{modality}`, each by the word that says most (`words.rank_of`)."""
+    """The files of a pattern with `{modality}`, each by the word that says most (`words.best_word`)."""
     tokens = _tokens(pattern)
     if tokens.count("{modality}") != 1:
         raise InputError(
@@ -47,12 +47,12 @@ def _find_by_words(root: Path, pattern: str) -> Iterator[Found]:
     expressions = {word: _expression(tokens, word=word) for word in COLUMN_OF}
     for path in scan_files(root):
         relative = path.relative_to(root).as_posix()
-        matches = [(word, match) for word, regex in expressions.items() if (match := regex.fullmatch(relative))]
+        matches = {word: match for word, regex in expressions.items() if (match := regex.fullmatch(relative))}
         if matches:
-            word, match = min(matches, key=lambda pair: rank_of(pair[0], pair[1].start("modality")))
-            names = match.groupdict()
+            word, column = best_word({word: match.start("modality") for word, match in matches.items()})
+            names = matches[word].groupdict()
             rater = names.get("rater") or (CONSENSUS if CONSENSUS in word else "1")
-            yield Found(path, COLUMN_OF[word], names["subject"], names.get("session") or "", rater)
+            yield Found(path, column, names["subject"], names.get("session") or "", rater)
 
 
 def find_files(root: str | Path, pattern: str) -> Iterator[tuple[str, str, Path]]:

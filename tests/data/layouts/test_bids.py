@@ -109,7 +109,15 @@ def test_of_several_runs_the_first_is_taken_and_the_others_are_told(tmp_path):
     anat = "sub-01/anat/sub-01_"
     index = index_of(tmp_path, f"{anat}run-02_T1w.nii.gz", f"{anat}run-10_T1w.nii.gz", f"{anat}run-01_T1w.nii.gz")
     assert files(index)["sub-01"] == {"t1": "sub-01_run-01_T1w.nii.gz"}
-    assert {item.reason for item in index.left_out} == {"another run of the same scan; the first is taken"}
+    assert {item.reason.partition(";")[0] for item in index.left_out} == {"another run of the same scan"}
+
+
+def test_the_run_that_a_lesion_mask_was_drawn_on_goes_before_the_first(tmp_path):
+    anat = "sub-01/anat/sub-01_"
+    grow(tmp_path, f"{anat}run-1_FLAIR.nii.gz", f"{anat}run-2_FLAIR.nii.gz", f"{anat}run-1_T1w.nii.gz")
+    index = index_of(tmp_path, "derivatives/m/sub-01/anat/sub-01_run-2_label-lesion_mask.nii.gz")
+    assert files(index)["sub-01"]["flair"] == "sub-01_run-2_FLAIR.nii.gz"
+    assert files(index)["sub-01"]["t1"] == "sub-01_run-1_T1w.nii.gz"
 
 
 def test_of_several_acquisitions_none_is_taken_until_a_pattern_says_which(tmp_path):

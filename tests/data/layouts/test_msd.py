@@ -87,7 +87,9 @@ def test_no_listing_and_two_listings_are_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"modality": {"a": "T1"}, "training": []}', '{"modality": {}}', "3",
-                                  '{"modality": {"0": "T1"}, "training": [{"label": "x"}]}', "{"])  # fmt: skip
+                                  '{"modality": {"0": "T1"}, "training": [{"label": "x"}]}', "{",
+                                  '{"modality": {"0": "T1"}, "training": [{"image": 3}], "test": 4}',
+                                  '{"modality": {"0": 1}, "training": [{"image": ["x"], "label": {}}]}'])  # fmt: skip
 def test_a_listing_of_another_kind_is_an_error_that_names_it(tmp_path, text):
     (tmp_path / "dataset.json").write_text(text)
     with pytest.raises(InputError, match=r"dataset\.json"):

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from mstl.data.case import FILES
-from mstl.data.layouts.words import COLUMN_OF, column_of, expression_of, rank_of
+from mstl.data.layouts.words import COLUMN_OF, best_word, column_of, expression_of
 
 
 def test_every_column_has_words_and_every_word_a_column():
@@ -19,8 +19,20 @@ def test_a_whole_text_names_a_column_in_upper_or_lower_case(text, column):
     assert column_of(text) == column
 
 
-def test_masks_come_before_images_and_longer_words_before_shorter():
-    assert rank_of("brain_mask", 9) < rank_of("mask", 0) < rank_of("t2_flair", 0) < rank_of("t2", 0) < rank_of("t1", 5)
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ({"t1": 0, "mask": 3, "brain_mask": 5}, ("brain_mask", "brain_mask")),
+        ({"t1": 0, "mask": 3}, ("mask", "mask")),
+        ({"t2": 0, "t2_flair": 0, "flair": 3}, ("t2_flair", "flair")),
+        ({"t1": 4, "t2": 9}, ("t1", "t1")),
+        ({"gd": 0, "t1w": 4}, ("t1w", "t1ce")),
+        ({"gd": 0, "flair": 4}, ("flair", "flair")),
+        ({"gado": 0}, ("gado", "t1ce")),
+    ],
+)
+def test_of_several_words_the_one_counts_that_says_most(places, expected):
+    assert best_word(places) == expected
 
 
 @pytest.mark.parametrize("word", COLUMN_OF)
