@@ -1,0 +1,50 @@
+"""N4 takes planted fields out and leaves the rest."""
+import numpy as np
+import pytest
+
+from mstl.data.bias_field import correct_bias
+from mstl.data.phantom import make_phantom
+from mstl.data.volume import Volume
+from mstl.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return make_phantom(seed=2, scanner="quick", modalities=("t1",))
+
+
+def smooth_field(shape: tuple) -> np.ndarray:
+    i, j, k = np.ix_(*(np.linspace(-1, 1, side) for side in shape))
+    return 0.3 * i + 0.25 * j**2 - 0.2 * k * j
+
+
+def test_most_of_a_planted_field_is_divided_out(phantom):
+    scan, brain = phantom.images["t1"], phantom.brain_mask.data > 0
+    field = smooth_field(scan.shape)
+    planted = Volume((scan.data * np.exp(field)).astype(np.float32), scan.affine)
+    plain, mended = (correct_bias(volume, brain).data for volume in (scan, planted))
+    left = np.log(np.maximum(mended, 1) / np.maximum(plain, 1))[brain]
+    assert left.std() < 0.2 * field[brain].std()
+
+
+def test_the_correction_is_float32_on_the_same_grid_and_keeps_the_usual_brightness(phantom):
+    scan, brain = phantom.images["t1"], phantom.brain_mask.data > 0
+    mended = correct_bias(scan, brain)
+    assert mended.data.dtype == np.float32
+    assert mended.grid.difference(scan.grid) is None
+    assert np.median(mended.data[brain]) == pytest.approx(np.median(scan.data[brain]), rel=0.03)
+    assert np.all(mended.data[scan.data == 0] == 0)
+
+
+def test_a_brighter_scan_gives_a_brighter_correction(phantom):
+    scan, brain = phantom.images["t1"], phantom.brain_mask.data > 0
+    once, twice = (correct_bias(Volume(factor * scan.data.astype(np.float32), scan.affine), brain) for factor in (1, 2))
+    np.testing.assert_allclose(twice.data, 2 * once.data, rtol=0.01)
+
+
+@pytest.mark.parametrize("dark", ["scan", "brain"])
+def test_nothing_to_estimate_from_is_an_error(phantom, dark):
+    scan, brain = phantom.images["t1"], phantom.brain_mask.data > 0
+    scan = Volume(np.zeros_like(scan.data), scan.affine, "t1.nii.gz") if dark == "scan" else scan
+    with pytest.raises(InputError, match="Leave out the step n4"):
+        correct_bias(scan, brain if dark == "scan" else np.zeros_like(brain))

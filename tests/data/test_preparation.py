@@ -1,0 +1,41 @@
+"""Parameters of a preparation are checked at once and come in one form."""
+import itertools
+
+import pytest
+
+from mstl.data.preparation import STEPS, Preparation
+from mstl.errors import InputError
+
+
+def test_steps_run_in_one_order_whatever_order_they_are_given_in():
+    for steps in itertools.permutations(("n4", "brain", "coregister")):
+        assert Preparation(modalities=("flair",), steps=steps).steps == ("coregister", "brain", "n4")
+    assert Preparation(modalities=("flair",), steps=("n4", "n4")).steps == ("n4",)
+
+
+def test_nothing_is_done_to_scans_that_was_not_asked_for():
+    assert Preparation(modalities=("flair",)).steps == ()
+
+
+def test_one_number_stands_for_three_axes():
+    preparation = Preparation(modalities=["flair"], spacing=1, shape=(64,))
+    assert (preparation.spacing, preparation.shape) == ((1.0, 1.0, 1.0), (64, 64, 64))
+    assert preparation.modalities == ("flair",)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"steps": ("corregister",)}, "'corregister' is unknown .did you mean 'coregister'"),
+        ({"steps": ("skull",)}, f"Choose of {', '.join(STEPS)}"),
+        ({"brain": "betty"}, "'betty' is unknown. Choose one of auto, "),
+        ({"normalise": "z"}, "Normalisation 'z' is unknown"),
+        ({"modalities": ()}, "no modality in common"),
+        ({"modalities": ("t1", "t1")}, "name one twice"),
+        ({"spacing": (1, 0, 1)}, "spacing is .1, 0, 1.; one or three positive"),
+        ({"shape": (1, 2)}, "one or three positive"),
+    ],
+)
+def test_what_cannot_be_is_an_error_that_shows_what_can(parameters, message):
+    with pytest.raises(InputError, match=message):
+        Preparation(**{"modalities": ("flair",), **parameters})
