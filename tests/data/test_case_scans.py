@@ -40,7 +40,7 @@ def crop(path) -> None:
 
 
 def test_scans_on_several_grids_need_a_step_that_brings_them_together(raw):
-    with pytest.raises(InputError, match=r"t1\.nii\.gz and .*flair\.nii\.gz lie on different grids.*--steps coregister"):
+    with pytest.raises(InputError, match=r"t1\.nii\.gz and .*flair\.nii\.gz lie .*--steps coregister"):
         read_scans(raw, preparation())
     for step in ("regrid", "coregister"):
         assert tuple(read_scans(raw, preparation(steps=(step,))).scans) == BOTH

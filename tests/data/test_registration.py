@@ -84,7 +84,7 @@ def test_an_affine_registration_finds_another_size(head):
 
 def test_a_scan_that_shows_nothing_is_an_error(head):
     empty = Volume(np.zeros((20, 20, 20), np.float32), np.diag([2.0, 2, 2, 1]), path="t1.nii.gz")
-    with pytest.raises(InputError, match="t1.nii.gz shows nothing"):
+    with pytest.raises(InputError, match=r"t1\.nii\.gz shows nothing"):
         align(empty, head["flair"])
 
 
