@@ -116,7 +116,7 @@ def prepare(
     shape: Annotated[str, typer.Option(help="Voxels D,H,W; default: the brain's box.")] = "",
     steps: Annotated[str, typer.Option(help="From the scanner: of regrid, coregister, brain, n4, mni.")] = "",
     brain: Annotated[str, typer.Option(help="How to extract brains: auto, a tool, or built-in.")] = "auto",
-    normalise: Annotated[str, typer.Option(help="zscore, max, minmax or percentile.")] = "zscore",
+    normalise: Annotated[str, typer.Option(help="zscore, max, minmax, percentile or nyul.")] = "zscore",
     binarise_masks: BinariseMasks = False,
     resample_masks: ResampleMasks = False,
     jobs: Annotated[int, typer.Option(help="Cases at a time on this machine, which share its cores.")] = 1,

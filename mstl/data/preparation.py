@@ -1,7 +1,7 @@
 """What `prepare` is asked to do: its parameters, checked."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from mstl.data.brain import METHODS
 from mstl.data.case import nearest
 from mstl.data.normalise import NORMALISATIONS
+from mstl.data.nyul import PERCENTILES
 from mstl.errors import InputError
 
 STEPS: dict[str, str] = {
@@ -18,6 +19,8 @@ STEPS: dict[str, str] = {
     "n4": "N4 bias field correction within the brain",
     "mni": "affine registration to the MNI152 template",
 }
+
+NYUL = "nyul"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Preparation:
     shape: voxels (D, H, W); None takes the brain's bounding box, H and W rounded up to multiples of 32.
     steps: what is done first, names of `STEPS`; they run in the order of `STEPS`, whatever the order given.
     brain: how the step "brain" finds the brain of a case without a brain mask, a name of `brain.METHODS`.
-    normalise: "max", "minmax", "zscore" or "percentile", within the brain.
+    normalise: "max", "minmax", "zscore" or "percentile", within the brain; "nyul" standardises histograms.
+    landmarks: with "nyul" the scale of each modality, 11 rising numbers; None learns it from the cohort.
     binarise_masks: cut soft masks at 0.5. resample_masks: accept masks on a grid that no scan of the case has.
     """
 
@@ -39,6 +43,7 @@ class Preparation:
     steps: tuple[str, ...] = ()
     brain: str = "auto"
     normalise: str = "zscore"
+    landmarks: Mapping[str, Sequence[float]] | None = None
     binarise_masks: bool = False
     resample_masks: bool = False
 
@@ -53,10 +58,28 @@ class Preparation:
             raise InputError("The cases have no modality in common. Name at least one: --modalities flair.")
         if len(set(self.modalities)) < len(self.modalities):
             raise InputError(f"Modalities {', '.join(self.modalities)} name one twice. Name each once.")
-        if self.normalise not in NORMALISATIONS:
-            raise InputError(
-                f"Normalisation '{self.normalise}' is unknown. Choose one of {', '.join(NORMALISATIONS)}."
-            )
+        known = (*NORMALISATIONS, NYUL)
+        if self.normalise not in known:
+            raise InputError(f"Normalisation '{self.normalise}' is unknown. Choose one of {', '.join(known)}.")
+        if self.landmarks is not None:
+            object.__setattr__(self, "landmarks", self._checked_landmarks())
+
+    @property
+    def learns_scale(self) -> bool:
+        """Whether the scale of the histograms is still to be learned."""
+        return self.normalise == NYUL and self.landmarks is None
+
+    def _checked_landmarks(self) -> dict[str, tuple[float, ...]]:
+        if self.normalise != NYUL:
+            raise InputError(f"Landmarks were given, but normalisation '{self.normalise}' has none. Use '{NYUL}'.")
+        for name in self.modalities:
+            scale = np.asarray(self.landmarks.get(name, ()), dtype=float)
+            if scale.shape != (len(PERCENTILES),) or not np.all(np.diff(scale) >= 0) or scale[0] == scale[-1]:
+                raise InputError(
+                    f"The landmarks of {name} are {self.landmarks.get(name)}; {len(PERCENTILES)} rising numbers are "
+                    f"expected, such as those in the preparation.json of a folder prepared by '{NYUL}'."
+                )
+        return {name: tuple(float(value) for value in self.landmarks[name]) for name in self.modalities}
 
 
 def _ordered(steps: Iterable[str]) -> tuple[str, ...]:

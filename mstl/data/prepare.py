@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from mstl.data.cohort import Case, Cohort
-from mstl.data.jobs import attempts
+from mstl.data.cohort_scale import learned, with_stored_scale
+from mstl.data.jobs import Attempts, attempts
 from mstl.data.preparation import Preparation
 from mstl.data.prepare_case import prepare_case
 from mstl.data.prepared import COHORT, PREPARATION, RECORD, PreparedCohort
@@ -38,6 +39,8 @@ def prepare(
     `scheduler` ("tcp://host:8786"; None: the Dask client that is open) takes as many cases at a time as its
     workers have threads; scans and `out` must have the same paths there. progress: called with a case's name when
     it is done or has failed.
+    With `normalise="nyul"` and no `landmarks` the scale is learned from all cases that are ready, kept in
+    `preparation.json`, and used by every later run into `out`: a case that is added does not change the others.
     A case whose files and parameters have not changed since an earlier run is kept as it is, so a second run takes
     up what is missing; one run at a time may write into a folder. A case that fails does not stop the others: at
     the end `failures.csv` lists it, `cohort.csv` only those that are ready, and `PreparationError` is raised; for a
@@ -47,18 +50,35 @@ def prepare(
     cohort.require(preparation.modalities)
     with attempts(jobs=jobs, backend=backend, scheduler=scheduler) as attempt_each:
         out = _output_folder(Path(out), cohort)
+        preparation = with_stored_scale(preparation, out)
         if not (out / PREPARATION).exists():
             write_json(out / PREPARATION, asdict(preparation))
-        work = partial(_prepare_into, out.absolute(), preparation)
-        failures = {}
-        for case, reason in attempt_each(work, [_absolute(case) for case in cohort]):
-            if reason is not None:
-                failures[case.name] = reason
-            if progress is not None:
-                progress(case.name)
+        cases = [_absolute(case) for case in cohort]
+        failures = _failures(attempt_each(_work(out, preparation), cases), progress)
+        failures |= _unseen(cohort, out, failures)
+        ready = [case for case in cases if case.name not in failures]
+        if preparation.learns_scale and ready:
+            preparation = learned(preparation, [out / case.name for case in ready])
+            write_json(out / PREPARATION, asdict(preparation))  # now: a run that is stopped goes on with this scale
+            failures |= _failures(attempt_each(_work(out, preparation), ready), None)
     write_json(out / PREPARATION, asdict(preparation))
-    _list(cohort, out, failures | _unseen(cohort, out, failures))
+    _list(cohort, out, failures)
     return PreparedCohort.open(out)
+
+
+def _work(out: Path, preparation: Preparation) -> Callable[[Case], None]:
+    return partial(_prepare_into, out.absolute(), preparation)
+
+
+def _failures(attempted: Attempts, progress: Callable[[str], None] | None) -> dict[str, str]:
+    """Reasons of the cases that failed; `progress` hears of every case."""
+    failures = {}
+    for case, reason in attempted:
+        if reason is not None:
+            failures[case.name] = reason
+        if progress is not None:
+            progress(case.name)
+    return failures
 
 
 def _output_folder(out: Path, cohort: Cohort) -> Path:

@@ -6,19 +6,20 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from mstl.data.case_scans import coregister, find_brain, read_scans, without_bias
 from mstl.data.cohort import Case
+from mstl.data.cohort_scale import LANDMARKS, on_scale, on_unit
 from mstl.data.formats import scan_sha256
 from mstl.data.grid import Grid, resample
 from mstl.data.mni import align_to_mni
 from mstl.data.normalise import normalise
-from mstl.data.preparation import Preparation
-from mstl.data.prepared import RECORD
+from mstl.data.preparation import NYUL, Preparation
+from mstl.data.prepared import RECORD, PreparedCase
 from mstl.data.selector import file_of, volume_of
 from mstl.data.step_log import StepLog
 from mstl.data.target_grid import AXES, mni_grid, native_grid
@@ -36,8 +37,11 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
     """
     sources = _sources(case, preparation)
     fingerprint = _fingerprint(case, sources, preparation)
-    if (folder / RECORD).exists() and read_json(folder / RECORD).get("fingerprint") == fingerprint:
+    recorded = read_json(folder / RECORD).get("fingerprint") if (folder / RECORD).exists() else None
+    if recorded == fingerprint:
         return folder
+    if preparation.landmarks and recorded == _fingerprint(case, sources, replace(preparation, landmarks=None)):
+        return _standardise(folder, preparation, fingerprint)
     log = StepLog()
     with log.step("read"):
         scans = read_scans(case, preparation)
@@ -56,9 +60,12 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
                     for scan in scans.scans.values()]  # fmt: skip
         mask = _mask(scans.masks.get("mask"), grid)
     image = np.empty((*grid.shape, len(channels)), dtype=np.float16)
+    marks = {}
     with log.step("normalise", method=preparation.normalise, outside=0):
-        for channel, (scan, values) in enumerate(zip(scans.scans.values(), channels, strict=True)):
-            image[..., channel] = _normalised(values, inside, preparation.normalise, scan.path)
+        for channel, ((name, scan), values) in enumerate(zip(scans.scans.items(), channels, strict=True)):
+            image[..., channel], marks[name] = _normalised(values, inside, preparation.normalise, scan.path)
+    if preparation.landmarks:
+        image = _on_scale(image, marks, preparation, log)
     record = {
         "format": FORMAT,
         "case": case.name,
@@ -71,6 +78,7 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
         "native": _grid_record(native),
         "prepared": _grid_record(grid),
         "steps": log.steps,
+        LANDMARKS: marks if preparation.normalise == NYUL else None,
         "brain_voxels": _per_slice(inside),
         "lesion_voxels": None if mask is None else _per_slice(mask),
         "fingerprint": fingerprint,
@@ -99,11 +107,30 @@ def _grid(reference: Volume, brain: np.ndarray, preparation: Preparation, log: S
     return Grid(there.shape, np.linalg.inv(found.matrix) @ there.affine)
 
 
-def _normalised(values: np.ndarray, inside: np.ndarray, method: str, path: Path) -> np.ndarray:
+def _normalised(values: np.ndarray, inside: np.ndarray, method: str, path: Path) -> tuple[np.ndarray, list | None]:
+    """The normalised scan; with "nyul" on [0, 1], and its landmarks."""
     try:
-        return normalise(values, inside, method=method)
+        return on_unit(values, inside) if method == NYUL else (normalise(values, inside, method=method), None)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _on_scale(image: np.ndarray, marks: dict, preparation: Preparation, log: StepLog) -> np.ndarray:
+    with log.step("standardise", landmarks=preparation.landmarks):
+        return on_scale(image, marks, preparation)
+
+
+def _standardise(folder: Path, preparation: Preparation, fingerprint: str) -> Path:
+    """Lay the scale on a case that was prepared before the scale was known."""
+    case, log = PreparedCase(folder), StepLog()
+    image = _on_scale(case.image, case.record[LANDMARKS], preparation, log)
+    changes = {
+        "preparation": asdict(preparation),
+        "steps": [*case.record["steps"], *log.steps],
+        "fingerprint": fingerprint,
+    }
+    _write_case(folder, image, case.mask, case.record | changes)
+    return folder
 
 
 def _mask(mask: Volume | None, grid: Grid) -> np.ndarray | None:

@@ -19,7 +19,7 @@ from mstl.evaluation.threshold import apply_threshold
 from mstl.files import new_folder, sha256, whole_folder, write_json
 from mstl.training.run import Run
 
-SAME_PREPARATION = ("modalities", "spacing", "shape", "steps", "brain", "normalise")
+SAME_PREPARATION = ("modalities", "spacing", "shape", "steps", "brain", "normalise", "landmarks")
 
 
 def predict(
