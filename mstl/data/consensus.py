@@ -33,7 +33,7 @@ def write_consensus(
         raise InputError(f"No case has masks by two raters, which {rule} needs. Choose one rater.")
     kept = [name for name in alone if index.raters[name]]
     if kept:
-        warnings.warn(f"{len(kept)} cases have a single mask, kept as it is ({kept[0]} for one).", stacklevel=2)
+        warnings.warn(f"Cases of a single mask, kept as it is: {len(kept)} ({kept[0]} for one).", stacklevel=2)
     cases = []
     for case in index.cases:
         if case.name in alone:

@@ -194,7 +194,7 @@ def _chosen_masks(
     if wanted:
         chosen = {place: masks[wanted] for place, masks in raters.items() if wanted in masks}
         lacking = len(raters) - len(chosen)
-        return chosen, [f"{lacking} cases with other masks have none by rater {wanted}."] if lacking else []
+        return chosen, [f"Cases whose masks are by others than rater {wanted}, left without: {lacking}."] if lacking else []
     chosen = {place: masks[min(masks, key=_rater_order)] for place, masks in raters.items()}
     return chosen, _notes_on_raters(names, len(raters) - there[names[0]]) if len(names) > 1 else []
 
@@ -203,7 +203,7 @@ def _notes_on_raters(names: list[str], lacking: int) -> list[str]:
     """What is to be said where the first of several raters was taken, whom `lacking` cases have no mask by."""
     what = "The published consensus is taken for mask" if names[0] == CONSENSUS else f"Rater {names[0]}'s mask is taken"
     notes = [f"{what}; there are also masks by rater {', '.join(names[1:])} (choose with --rater)."]
-    return notes + [f"{lacking} cases have none by {names[0]}; their first rater's mask is taken."] * bool(lacking)
+    return notes + [f"Cases without a mask by {names[0]}, whose first other is taken: {lacking}."] * bool(lacking)
 
 
 def _rater_order(name: str) -> tuple[bool, int, str]:

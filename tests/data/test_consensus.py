@@ -26,7 +26,7 @@ def tree(tmp_path):
 def test_a_mask_is_written_for_each_case_of_several_raters(tree, rule):
     seen = []
     index = index_scans(tree, layout="msseg2016", rater=rule)
-    with pytest.warns(UserWarning, match=r"1 cases have a single mask, kept as it is \(01039VITE"):
+    with pytest.warns(UserWarning, match=r"a single mask, kept as it is: 1 \(01039VITE"):
         cohort = write_consensus(index, tree / "masks", rule=rule, progress=seen.append)
     assert seen == ["01016SACH", "01038PAGU", "01039VITE", "01040VANE"]
     assert sorted(path.name for path in (tree / "masks").iterdir()) == [

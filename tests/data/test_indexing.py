@@ -142,7 +142,7 @@ def test_which_rater_was_taken_of_several_is_told(tmp_path):
     grow_raters(tmp_path)
     assert index_scans(tmp_path, layout="msseg2016").notes == (
         "The published consensus is taken for mask; there are also masks by rater 2, 10 (choose with --rater).",
-        "1 cases have none by consensus; their first rater's mask is taken.",
+        "Cases without a mask by consensus, whose first other is taken: 1.",
     )
     assert index_scans(tmp_path / "01039VITE", layout="msseg2016").notes == ()
 

@@ -64,6 +64,15 @@ def test_staple_keeps_axes_where_they_are(order):
     assert np.all(found[masks[0] & masks[1] == 1])
 
 
+def test_staple_of_masks_larger_than_a_page_of_memory_is_read_while_it_lives():
+    one = np.zeros((70, 70, 70), np.uint8)
+    one[20:40, 20:40, 20:40] = 1
+    other = np.roll(one, 1, axis=0)
+    found = staple(volumes([one, other, one])).data
+    assert np.all(found[(one & other) == 1])
+    assert not np.any(found[(one | other) == 0])
+
+
 def test_staple_of_one_rater_who_marked_nothing_holds_no_nan():
     found = staple(volumes([np.zeros((20, 22, 18)), ball(9)]))
     assert set(np.unique(found.data)) <= {0, 1}

@@ -137,7 +137,7 @@ def test_the_second_rater_of_miccai_2008_is_chosen_by_number(tmp_path):
     masks = {case.name: case.mask for case in index.cases}
     assert masks["UNC_train_Case01"].name == "UNC_train_Case01_lesion_byCHB.nhdr"
     assert masks["CHB_train_Case01"] is None
-    assert "1 cases with other masks have none by rater 2." in index.notes
+    assert "Cases whose masks are by others than rater 2, left without: 1." in index.notes
 
 
 OPEN = "cross_sectional"
