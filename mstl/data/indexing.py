@@ -194,7 +194,8 @@ def _chosen_masks(
     if wanted:
         chosen = {place: masks[wanted] for place, masks in raters.items() if wanted in masks}
         lacking = len(raters) - len(chosen)
-        return chosen, [f"Cases whose masks are by others than rater {wanted}, left without: {lacking}."] if lacking else []
+        note = f"Cases whose masks are by others than rater {wanted}, left without: {lacking}."
+        return chosen, [note] if lacking else []
     chosen = {place: masks[min(masks, key=_rater_order)] for place, masks in raters.items()}
     return chosen, _notes_on_raters(names, len(raters) - there[names[0]]) if len(names) > 1 else []
 
