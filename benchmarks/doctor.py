@@ -61,10 +61,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--cases", type=int, default=5, help="of a cohort")
     arguments.add_argument("--planted", type=int, default=2, help="cases of a cohort that each fault is planted in")
+    arguments.add_argument("--scanners", default=",".join(SCANNERS), help="comma-separated")
     arguments.add_argument("--jobs", type=int, default=1)
     arguments.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "doctor.csv")
     given = arguments.parse_args()
-    kinds = [(scanner, randomise) for scanner in SCANNERS for randomise in RANDOMISE]
+    kinds = [(scanner, randomise) for scanner in given.scanners.split(",") for randomise in RANDOMISE]
     tasks = (joblib.delayed(examine)(*kind, given.cases, given.planted) for kind in kinds)
     rows, total, wolf = [], Counter(), Counter()
     results = joblib.Parallel(n_jobs=given.jobs, return_as="generator")(tasks)

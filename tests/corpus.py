@@ -144,8 +144,15 @@ def without_affine(scan: nib.Nifti1Image) -> nib.Nifti1Image:
     return nib.Nifti1Image(np.asarray(scan.dataobj), np.eye(4))
 
 
-def moved(step: tuple[int, int, int]) -> Callable:
-    return lambda data: np.roll(data, step, axis=(0, 1, 2))
+def moved(role: str, mm: tuple[float, float, float]) -> Callable:
+    """Plant a shift of a file's voxels by mm along the array's axes."""
+
+    def plant(case: Case, other: Case) -> None:
+        volume = read_volume(case.files[role])
+        steps = np.round(np.array(mm) / volume.spacing).astype(int)
+        write_volume(case.files[role], np.roll(volume.data, steps, axis=(0, 1, 2)), volume.affine)
+
+    return plant
 
 
 def soft(data: np.ndarray) -> np.ndarray:
@@ -287,7 +294,7 @@ FAULTS: dict[str, Fault] = {
     "a mask mirrored along the second axis": Fault(voxels("mask", lambda data: data[:, ::-1]), "mirrored-mask"),
     "a mask mirrored along the third axis": Fault(voxels("mask", lambda data: data[:, :, ::-1]), "mirrored-mask"),
     "a mask turned by half": Fault(voxels("mask", lambda data: data[::-1, ::-1]), "mirrored-mask"),
-    "a shifted mask": Fault(voxels("mask", moved((3, -3, 2))), "shifted-mask"),
+    "a shifted mask": Fault(moved("mask", (6, -6, 4)), "shifted-mask"),
     "the mask of another patient": Fault(copied("mask", "mask"), "foreign-mask", "warning"),
     "flair and t1 exchanged": Fault(exchanged("flair", "t1"), "exchanged", role="flair"),
     "t1 and t2 exchanged": Fault(exchanged("t1", "t2"), "contrast", role="t2"),
@@ -295,7 +302,7 @@ FAULTS: dict[str, Fault] = {
     "an inverted t1": Fault(voxels("t1", inverted), "contrast", role="t1"),
     "a mirrored scan": Fault(voxels("t1", lambda data: data[::-1]), "mirrored-scan", role="t1"),
     "a scan upside down": Fault(voxels("t2", lambda data: data[:, :, ::-1]), "mirrored-scan", role="t2"),
-    "a shifted scan": Fault(voxels("t2", moved((0, 5, 0))), "shifted-scan", "warning", "t2"),
+    "a shifted scan": Fault(moved("t2", (0, 10, 0)), "shifted-scan", "warning", "t2"),
     "another patient's t2": Fault(saved_as("t2"), "foreign-scan", "warning", "t2"),
     "a clipped scan": Fault(voxels("flair", clipped), "clipped", "warning", "flair"),
     "8 bits": Fault(voxels("t2", in_8_bits), "few-levels", "note", "t2"),
@@ -305,7 +312,7 @@ FAULTS: dict[str, Fault] = {
     "an oblique scan": Fault(affines(turned(12)), "oblique", "note", ""),
     "thick slices": Fault(affines(scaled(1, 1, 4)), "thick-slices", "note", ""),
     "voxels too large": Fault(affines(scaled(1.5, 1.5, 1.5)), "odd-spacing", "warning", "flair"),
-    "a brain too long": Fault(affines(scaled(1, 1.5, 1)), "odd-extent", "warning", "flair"),
+    "a brain too long": Fault(affines(scaled(1, 1.6, 1)), "odd-extent", "warning", "flair"),
     "micrometres": Fault(affines(scaled(0.1, 0.1, 0.1)), "size", "warning", "flair"),
     "another patient's scan": Fault(copied("t2", "t2"), "duplicate", role="t2"),
     "one scan as two modalities": Fault(copied("t1", "t2"), "duplicate", role="t2"),

@@ -11,8 +11,8 @@ from mstl.data.checks.finding import Finding
 from mstl.data.checks.measures import CaseMeasures, ScanMeasures
 
 LEAST_CASES = 4  # of a modality: fewer have no custom
-FAR = 1.4  # times the median, or the median divided by it
-AGREE = 0.75  # share of scans that must be within FAR of the median, else the cohort is mixed
+FAR = {"odd-spacing": 1.4, "odd-extent": 1.3}  # times the median, or the median divided by it
+AGREE = 0.75  # share of scans that must not be far from the median, else the cohort is mixed
 
 
 def odd_spacing(cases: Sequence[CaseMeasures]) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def _odd(
             continue
         sizes = np.array([np.maximum(size(case.scans[role]), 1e-6) for case in found])
         usual = np.median(sizes, axis=0)
-        far = np.abs(np.log(sizes / usual)).max(axis=1) > np.log(FAR)
+        far = np.abs(np.log(sizes / usual)).max(axis=1) > np.log(FAR[rule])
         if np.mean(~far) < AGREE:
             continue
         for case, one in zip(np.array(found, dtype=object)[far], sizes[far], strict=True):

@@ -91,7 +91,7 @@ class _Probe:
         self._scale = sign / (float(high - low) / 2 or 1.0)
         self._scan, self._foreground, self.spacing = scan.data, foreground, scan.spacing
 
-    def values(self, places: np.ndarray) -> np.ndarray:
+    def _values(self, places: np.ndarray) -> np.ndarray:
         shape = np.array(self._scan.shape)
         inside = np.all((places >= 0) & (places < shape), axis=1)
         kept = np.where(inside[:, None], places, 0)
@@ -100,7 +100,7 @@ class _Probe:
         return np.where(inside, np.clip((raw - self._middle) * self._scale, -3, 3), _OUTSIDE)
 
     def contrast(self, lesion: np.ndarray, shell: np.ndarray, pose: Pose) -> float:
-        inner, outer = (self.values(pose.lay(part, self._scan.shape)) for part in (lesion, shell))
+        inner, outer = (self._values(pose.lay(part, self._scan.shape)) for part in (lesion, shell))
         return float(inner.mean() - outer[outer > _OUTSIDE].mean()) if (outer > _OUTSIDE).any() else -9.0
 
 

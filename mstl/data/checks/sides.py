@@ -30,15 +30,22 @@ def _shared(
         for case in cases:
             where[key(case.subject)][side].append(case)
     for found in where.values():
-        subjects = sorted({case.subject for cases in found.values() for case in cases})
-        if len(found) < 2 or (rule == "alike-subjects" and len(subjects) < 2):
-            continue
-        places = "; ".join(f"{side}: {', '.join(case.name for case in cases)}" for side, cases in found.items())
-        last = list(found.values())[-1][0]
-        what = f"Subject {subjects[0]} stands" if len(subjects) == 1 else f"Subjects {', '.join(subjects)} stand"
-        yield Finding(
-            last.name, "", level, rule,
-            f"{what} on {len(found)} sides of the split ({places}). All sessions of a person belong on one side: move "
-            f"them{'' if len(subjects) == 1 else ', if it is one person'}.",
-            details={"sides": {side: [case.name for case in cases] for side, cases in found.items()}},
-        )  # fmt: skip
+        if len(found) > 1:
+            yield from _across(found, rule, level)
+
+
+def _across(found: Mapping[str, Sequence[Case]], rule: str, level: str) -> Iterator[Finding]:
+    """The finding on cases, by side, of one key; none where they are alike in the very name, which is another rule."""
+    subjects = sorted({case.subject for cases in found.values() for case in cases})
+    if rule == "alike-subjects" and len(subjects) == 1:
+        return
+    names = {side: [case.name for case in cases] for side, cases in found.items()}
+    places = "; ".join(f"{side}: {', '.join(cases)}" for side, cases in names.items())
+    one = len(subjects) == 1
+    yield Finding(
+        list(names.values())[-1][0], "", level, rule,
+        f"Subject{'' if one else 's'} {', '.join(subjects)} stand{'s' if one else ''} on {len(found)} sides of the "
+        f"split ({places}). All sessions of a person belong on one side: move them"
+        f"{'.' if one else ', if it is one person.'}",
+        details={"sides": names},
+    )  # fmt: skip
