@@ -13,16 +13,20 @@ from mstl.files import read_json, sha256
 from mstl.training.fit import fit
 
 
-@pytest.fixture(scope="module")
-def run(tiny_prepared, tmp_path_factory):
+def trained(prepared, out):
     """A run whose one convolution finds what is bright in flair."""
     keras.utils.set_random_seed(0)
     image = keras.layers.Input((None, None, 2))
     model = keras.Model(image, keras.layers.Conv2D(1, 1, activation="sigmoid")(image))
     model.set_weights([np.reshape([4.0, 0.0], (1, 1, 2, 1)).astype("f"), np.array([-6.0], "f")])
-    sides = tiny_prepared.select(["ras"]), tiny_prepared.select(["pil"])
+    sides = prepared.select(["ras"]), prepared.select(["pil"])
     settings = {"epochs": 1, "steps_per_epoch": 1, "batch_size": 2, "learning_rate": 1e-9}
-    return fit(model, *sides, out=tmp_path_factory.mktemp("runs") / "run", **settings)
+    return fit(model, *sides, out=out, **settings)
+
+
+@pytest.fixture(scope="module")
+def run(tiny_prepared, tmp_path_factory):
+    return trained(tiny_prepared, tmp_path_factory.mktemp("runs") / "run")
 
 
 def test_masks_lie_on_the_grid_of_the_reference_scan(run, tiny_prepared, tiny_cohort, tmp_path):
@@ -59,6 +63,21 @@ def test_raw_scans_are_prepared_as_the_training_data_were(run, tiny_prepared, ti
     for case in tiny_cohort:
         name = f"{case.name}_probability.nii.gz"
         assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_new_scans_get_the_histogram_scale_of_the_training_data(tiny_cohort, tmp_path):
+    prepared = prepare(tiny_cohort, tmp_path / "prepared", normalise="nyul")
+    run = trained(prepared, tmp_path / "run")
+    flair = nib.load(tiny_cohort[0].images["flair"])
+    nib.save(nib.Nifti1Image(flair.get_fdata() * 8, flair.affine), tmp_path / "louder.nii.gz")
+    louder = Case(subject="ras", images={**tiny_cohort[0].images, "flair": tmp_path / "louder.nii.gz"})
+    expected = predict(run, prepared, out=tmp_path / "first") / "ras_probability.nii.gz"
+    for number, case in enumerate((tiny_cohort[0], louder)):
+        found = predict(run, Cohort([case]), out=tmp_path / f"raw{number}") / "ras_probability.nii.gz"
+        assert found.read_bytes() == expected.read_bytes()
+    other = prepare(tiny_cohort.select("ras"), tmp_path / "other", normalise="nyul")
+    with pytest.raises(InputError, match="was prepared with landmarks"):
+        predict(run, other, out=tmp_path / "second")
 
 
 def test_raw_scans_without_masks_are_enough(run, tiny_cohort, tmp_path):
