@@ -11,13 +11,12 @@ import mstl
 from mstl.cli.check import check
 from mstl.cli.convert import convert
 from mstl.cli.index import index
+from mstl.cli.inputs import BinariseMasks, CohortFile, ResampleMasks, read_input
+from mstl.cli.prepare import prepare
 from mstl.cli.terminal import (
     console,
     errors,
     escaped,
-    listed_failures,
-    numbers,
-    pairs,
     print_scores,
     progress,
     shown_warnings,
@@ -38,9 +37,6 @@ app.command()(inspect)
 app.command()(transfer)
 app.add_typer(weights_app, name="weights")
 
-CohortFile = Annotated[Path, typer.Argument(help="cohort.csv", show_default=False)]
-BinariseMasks = Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5.")]
-ResampleMasks = Annotated[bool, typer.Option("--resample-masks", help="Accept masks on other grids.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a training.", show_default=False)]
 
 
@@ -105,49 +101,7 @@ def phantom(
 
 app.command()(index)
 app.command()(check)
-
-
-@app.command()
-def prepare(
-    cohort: CohortFile,
-    out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
-    modalities: Annotated[str, typer.Option(help="Comma-separated, the reference first; default: all.")] = "",
-    spacing: Annotated[str, typer.Option(help="mm, one number or D,H,W; default: the scanner's own.")] = "",
-    shape: Annotated[str, typer.Option(help="Voxels D,H,W; default: the brain's box.")] = "",
-    steps: Annotated[str, typer.Option(help="From the scanner: of regrid, coregister, brain, n4, mni.")] = "",
-    brain: Annotated[str, typer.Option(help="How to extract brains: auto, a tool, or built-in.")] = "auto",
-    normalise: Annotated[str, typer.Option(help="zscore, max, minmax, percentile or nyul.")] = "zscore",
-    binarise_masks: BinariseMasks = False,
-    resample_masks: ResampleMasks = False,
-    jobs: Annotated[int, typer.Option(help="Cases at a time on this machine, which share its cores.")] = 1,
-    backend: Annotated[str, typer.Option(help="loky: this machine; dask: a cluster.")] = "loky",
-    scheduler: Annotated[str, typer.Option(help="tcp://HOST:8786 of the cluster; its workers share the disk.")] = "",
-) -> None:
-    """Bring every case to one orientation, grid and intensity scale; unchanged cases are kept."""
-    cases = mstl.Cohort.from_csv(cohort, files_exist=False)  # a case that lacks a file does not stop the others
-    try:
-        cases.require(split(modalities))
-    except InputError as error:
-        raise InputError(f"{cohort}: {error}") from None
-    with progress("Preparing", len(cases)) as step, listed_failures():
-        prepared = mstl.prepare(
-            cases,
-            out,
-            modalities=split(modalities) or None,
-            spacing=numbers(spacing, float, "--spacing"),
-            shape=numbers(shape, int, "--shape"),
-            steps=split(steps),
-            brain=brain,
-            normalise=normalise,
-            binarise_masks=binarise_masks,
-            resample_masks=resample_masks,
-            jobs=jobs,
-            backend=backend,
-            scheduler=scheduler or None,
-            progress=step,
-        )
-    size = f"{len(prepared)} cases of {len(prepared.subjects)} subjects"
-    console.print(f"Prepared {size} in {out}.", soft_wrap=True)
+app.command()(prepare)
 
 
 @app.command()
@@ -201,7 +155,7 @@ def predict(
     weights: Annotated[str, typer.Option(help="best or last")] = "best",
 ) -> None:
     """Segment scans: a mask and a probability map each, on the scanner's own grid."""
-    cases = _cases(inputs) if inputs else mstl.Run(run).prepared("test")
+    cases = read_input(inputs) if inputs else mstl.Run(run).prepared("test")
     cases = cases.select(split(subjects)) if subjects else cases
     with progress("Predicting", len(cases)) as step:
         mstl.predict(run, cases, out=out, threshold=threshold, flip=flip, weights=weights, progress=step)
@@ -236,15 +190,3 @@ def report(
     cases = None if cohort is None else mstl.Cohort.from_csv(cohort)
     path = mstl.write_report(run, predictions=predictions, cohort=cases, scores=scores)
     console.print(f"Wrote {path}.", soft_wrap=True)
-
-
-def _cases(inputs: list[str]):
-    """A prepared folder, a cohort.csv, or one case of modality=path pairs."""
-    if all("=" in text for text in inputs):
-        files = pairs(inputs)
-        name = Path(next(iter(files.values()))).name.split(".")[0]
-        return mstl.Cohort([mstl.Case.of_files(files, subject=name)])
-    if len(inputs) > 1:
-        raise InputError(f"{len(inputs)} inputs were given; expected a cohort.csv, prepared folder or pairs.")
-    path = Path(inputs[0])
-    return mstl.PreparedCohort.open(path) if path.is_dir() else mstl.Cohort.from_csv(path)

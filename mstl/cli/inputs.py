@@ -1,0 +1,31 @@
+"""Inputs that several commands take: a cohort.csv, a prepared folder, or the files of one case."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import mstl
+from mstl.cli.terminal import pairs
+from mstl.errors import InputError
+
+CohortFile = Annotated[Path, typer.Argument(help="cohort.csv", show_default=False)]
+BinariseMasks = Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5.")]
+ResampleMasks = Annotated[bool, typer.Option("--resample-masks", help="Accept masks on other grids.")]
+
+
+def read_input(inputs: list[str]):
+    """A `PreparedCohort` of a folder, or a `Cohort` of a cohort.csv or of one case of modality=path pairs."""
+    if all("=" in text for text in inputs):
+        return one_case(pairs(inputs))
+    if len(inputs) > 1:
+        raise InputError(f"{len(inputs)} inputs were given; expected a cohort.csv, prepared folder or pairs.")
+    path = Path(inputs[0])
+    return mstl.PreparedCohort.open(path) if path.is_dir() else mstl.Cohort.from_csv(path)
+
+
+def one_case(files: dict[str, str]) -> mstl.Cohort:
+    """The case of files by column (flair, t1, ..., mask, brain_mask), named as the first file is."""
+    name = Path(next(iter(files.values()))).name.split(".")[0]
+    return mstl.Cohort([mstl.Case.of_files(files, subject=name)])

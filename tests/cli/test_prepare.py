@@ -1,0 +1,37 @@
+"""`mstl prepare` takes a cohort.csv or the files of one case."""
+import pytest
+
+from mstl.cli.inputs import one_case
+from mstl.cli.prepare import prepare
+from mstl.data.prepared import PreparedCohort
+from mstl.errors import InputError
+
+
+def test_files_of_one_case_need_no_cohort_csv(tmp_path, make_case):
+    case = make_case(tmp_path, "p")
+    prepare([f"{column}={path}" for column, path in case.files.items()], tmp_path / "out")
+    (prepared,) = PreparedCohort.open(tmp_path / "out")
+    assert prepared.name == "flair"
+    assert prepared.modalities == ("flair", "t1")
+    assert prepared.has_mask
+
+
+def test_one_case_is_named_as_its_first_file():
+    (case,) = one_case({"t1": "p1/anatomy.v2.nii.gz", "brain_mask": "p1/brain.nii.gz"})
+    assert case.name == "anatomy"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (["a.csv", "b.csv"], "2 inputs were given; one cohort.csv or modality=file pairs"),
+        (["flair=a.nii.gz", "b.csv"], "2 inputs were given"),
+        (["missing.csv"], "missing.csv does not exist"),
+        (["flair="], "not of the form name=value"),
+        (["flare=a.nii.gz"], "'flare' is unknown"),
+    ],
+)
+def test_other_inputs_are_an_error(tmp_path, inputs, message):
+    with pytest.raises(InputError, match=message):
+        prepare(inputs, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
