@@ -50,10 +50,12 @@ def download_progress(description: str) -> Iterator[Callable[[int, int | None], 
 
 @contextmanager
 def listed_failures() -> Iterator[None]:
-    """Print cases that could not be prepared as a table, before the error goes on."""
+    """Print cases that could not be prepared as a table, before the error goes on; not where it says all itself."""
     try:
         yield
     except PreparationError as error:
+        if str(error) in error.failures.values():
+            raise
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False)

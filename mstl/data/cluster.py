@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mstl.data.jobs import Attempts, Item, attempt
+from mstl.data.attempt import Attempts, Item, attempt
 from mstl.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,22 +1,17 @@
 """Many cases at a time, none of which stops the others: in processes of this machine, or on a cluster."""
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TypeVar
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
+from mstl.data.attempt import Attempts, Item, attempt
 from mstl.errors import InputError
 
 BACKENDS = ("loky", "dask")
 ENDED = "Its process was ended from outside, most often for want of memory. Use fewer jobs, or a larger machine."
-
-Item = TypeVar("Item")
-Attempts = Iterator[tuple[Item, "str | None"]]
 
 
 def check_jobs(jobs: int) -> None:
@@ -48,26 +43,6 @@ def attempts(
     if scheduler:
         raise InputError(f"Scheduler {scheduler} was given, but backend '{backend}' has none. Choose backend 'dask'.")
     yield lambda work, items: _attempts_here(work, items, jobs)
-
-
-def attempt(work: Callable[[Item], object], item: Item, threads: int | None = None) -> str | None:
-    """Call `work(item)` with so many threads of ITK (None: as they are); the reason of its failure, None without.
-
-    Errors that nobody foresaw are named with their type and place.
-    """
-    if threads is not None:
-        import SimpleITK as sitk
-
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-    try:
-        work(item)
-    except InputError as error:
-        return " ".join(str(error).split())
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        text = " ".join(str(error).split())
-        return f"{type(error).__name__}: {text} ({Path(place.filename).name}, line {place.lineno})"
-    return None
 
 
 def _attempts_here(work: Callable[[Item], object], items: Sequence[Item], jobs: int) -> Attempts:

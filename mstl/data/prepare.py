@@ -8,9 +8,10 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from mstl.data.attempt import Attempts
 from mstl.data.cohort import Case, Cohort
 from mstl.data.cohort_scale import learned, with_stored_scale
-from mstl.data.jobs import Attempts, attempts
+from mstl.data.jobs import attempts
 from mstl.data.preparation import Preparation
 from mstl.data.prepare_case import prepare_case
 from mstl.data.prepared import COHORT, PREPARATION, RECORD, PreparedCohort

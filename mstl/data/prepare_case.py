@@ -38,10 +38,11 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
     sources = _sources(case, preparation)
     fingerprint = _fingerprint(case, sources, preparation)
     recorded = read_json(folder / RECORD).get("fingerprint") if (folder / RECORD).exists() else None
-    if recorded == fingerprint:
+    without_scale = _fingerprint(case, sources, replace(preparation, landmarks=None))
+    if recorded != fingerprint and recorded == without_scale:
+        _standardise(folder, preparation, fingerprint)
+    if recorded in (fingerprint, without_scale):
         return folder
-    if preparation.landmarks and recorded == _fingerprint(case, sources, replace(preparation, landmarks=None)):
-        return _standardise(folder, preparation, fingerprint)
     log = StepLog()
     with log.step("read"):
         scans = read_scans(case, preparation)
@@ -120,7 +121,7 @@ def _on_scale(image: np.ndarray, marks: dict, preparation: Preparation, log: Ste
         return on_scale(image, marks, preparation)
 
 
-def _standardise(folder: Path, preparation: Preparation, fingerprint: str) -> Path:
+def _standardise(folder: Path, preparation: Preparation, fingerprint: str) -> None:
     """Lay the scale on a case that was prepared before the scale was known."""
     case, log = PreparedCase(folder), StepLog()
     image = _on_scale(case.image, case.record[LANDMARKS], preparation, log)
@@ -130,7 +131,6 @@ def _standardise(folder: Path, preparation: Preparation, fingerprint: str) -> Pa
         "fingerprint": fingerprint,
     }
     _write_case(folder, image, case.mask, case.record | changes)
-    return folder
 
 
 def _mask(mask: Volume | None, grid: Grid) -> np.ndarray | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mstl.data.jobs import ENDED, attempt, attempts, check_jobs
+from mstl.data.jobs import ENDED, attempts, check_jobs
 from mstl.errors import InputError
 
 
@@ -60,15 +60,6 @@ def test_every_item_is_attempted_and_failures_have_reasons_of_one_line(jobs):
     reason = seen.pop(3)
     assert reason.startswith("RuntimeError: library fell over (test_jobs.py, line ")
     assert seen == dict.fromkeys([0, 2, 4, 5])
-
-
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_a_wish_to_stop_is_no_failure(stop):
-    def work(_):
-        raise stop
-
-    with pytest.raises(stop):
-        attempt(work, 0)
 
 
 def test_an_item_that_ends_its_process_fails_alone(tmp_path):
