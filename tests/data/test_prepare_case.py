@@ -1,0 +1,97 @@
+"""A case goes from the scanner to prepared and its masks back, each step recorded."""
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from mstl.data.case import Case
+from mstl.data.phantom import write_phantoms
+from mstl.data.preparation import Preparation
+from mstl.data.prepare_case import prepare_case
+from mstl.data.prepared import PreparedCase, to_native
+from mstl.data.volume import read_mask, read_volume, write_volume
+from mstl.errors import InputError
+
+MODALITIES = ("flair", "t1")
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return 2 * np.count_nonzero((a > 0) & (b > 0)) / (np.count_nonzero(a) + np.count_nonzero(b))
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory) -> Case:
+    """Two thick scans of a head with its skull that moved between them, with masks of lesions and brain."""
+    folder = tmp_path_factory.mktemp("raw") / "scans"
+    return write_phantoms(folder, subjects=1, scanner="quick-raw", modalities=MODALITIES, seed=7)[0]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, raw) -> dict[str, PreparedCase]:
+    """The case prepared as it lies, co-registered with N4, and in MNI space."""
+    steps = {"regrid": ("regrid",), "native": ("coregister", "n4"), "mni": ("coregister", "mni")}
+    folder = tmp_path_factory.mktemp("prepared")
+    return {
+        name: PreparedCase(prepare_case(raw, folder / name, preparation=Preparation(MODALITIES, spacing=2, steps=each)))
+        for name, each in steps.items()
+    }
+
+
+def test_every_step_is_recorded_with_its_seconds(prepared):
+    steps = {step["name"]: step for step in prepared["native"].record["steps"]}
+    assert list(steps) == ["read", "coregister", "brain", "n4", "resample", "normalise"]
+    assert all(step["seconds"] >= 0 for step in steps.values())
+    assert steps["coregister"]["scans"]["t1"]["mutual_information"].keys() == {"before", "after"}
+    assert steps["brain"]["method"] == "given mask"
+    assert prepared["native"].record["preparation"]["steps"] == ["coregister", "n4"]
+
+
+def test_coregistered_channels_show_one_head(prepared):
+    """Ventricles are dark in both channels: where heads coincide, so do the darkest voxels of the brain."""
+    overlap = {}
+    for name in ("regrid", "native"):
+        image = np.asarray(prepared[name].image, dtype=np.float32)
+        brain = np.all(image != 0, axis=-1)
+        dark = [brain & (image[..., c] < np.percentile(image[..., c][brain], 8)) for c in range(2)]
+        overlap[name] = dice(*dark)
+    assert overlap["native"] > overlap["regrid"] + 0.05
+
+
+@pytest.mark.parametrize("space", ["native", "mni"])
+def test_masks_come_back_on_the_scanner_s_grid(prepared, raw, space):
+    case = prepared[space]
+    native = read_volume(raw.images["flair"])
+    back = to_native(case.mask, case, nearest=True)
+    assert back.grid.difference(native.grid) is None
+    assert set(np.unique(back.data)) <= {0, 1}
+    assert dice(back.data, read_mask(raw.mask).data) > 0.85
+    assert case.lesion_ml == pytest.approx(read_mask(raw.mask).data.sum() * native.grid.voxel_ml, rel=0.1)
+
+
+def test_all_cases_in_mni_space_have_one_box_whose_brain_fills_it(prepared):
+    case = prepared["mni"]
+    step = next(step for step in case.record["steps"] if step["name"] == "mni")
+    affine = np.array(step["affine"])
+    assert_allclose(np.linalg.norm(affine[:3, :3], axis=0), 2)
+    assert_allclose(np.array(step["matrix"]) @ case.grid.affine, affine, atol=1e-3)
+    brain = np.any(np.asarray(case.image) != 0, axis=-1)
+    centre = affine @ [*np.argwhere(brain).mean(0), 1]
+    assert_allclose(centre[:3], (0, -18, 10), atol=8)
+
+
+def test_a_repeated_preparation_gives_equal_arrays(tmp_path, raw, prepared):
+    preparation = Preparation(MODALITIES, spacing=2, steps=("coregister", "n4"))
+    again = PreparedCase(prepare_case(raw, tmp_path / "again", preparation=preparation))
+    assert_array_equal(again.mask, prepared["native"].mask)
+    difference = np.abs(np.asarray(again.image, np.float32) - np.asarray(prepared["native"].image, np.float32))
+    assert difference.max() < 0.01
+
+
+def test_what_is_wrong_with_a_case_is_said_with_its_name(tmp_path, raw):
+    scan = read_volume(raw.images["flair"])
+    empty = replace(raw, brain_mask=tmp_path / "brain.nii.gz")
+    write_volume(empty.brain_mask, np.zeros(scan.shape, np.uint8), scan.affine)
+    with pytest.raises(InputError, match=rf"Case {raw.name}: No brain was found. Check .*brain\.nii\.gz"):
+        prepare_case(empty, tmp_path / "out", preparation=Preparation(MODALITIES, steps=("regrid",)))
+    assert not (tmp_path / "out").exists()
