@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mstl.data.case_scans import coregister, find_brain, read_scans, without_bias
+from mstl.data.case_scans import CaseScans, coregister, find_brain, read_scans, without_bias
 from mstl.data.cohort import Case
 from mstl.data.cohort_scale import LANDMARKS, on_scale, on_unit
 from mstl.data.formats import scan_sha256
@@ -36,37 +36,17 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
     Raises `InputError` that names the case or its file where it cannot be prepared.
     """
     sources = _sources(case, preparation)
-    fingerprint = _fingerprint(case, sources, preparation)
-    recorded = read_json(folder / RECORD).get("fingerprint") if (folder / RECORD).exists() else None
-    without_scale = _fingerprint(case, sources, replace(preparation, landmarks=None))
-    if recorded != fingerprint and recorded == without_scale:
-        _standardise(folder, preparation, fingerprint)
-    if recorded in (fingerprint, without_scale):
+    if _ready(case, folder, sources, preparation):
         return folder
     log = StepLog()
     with log.step("read"):
         scans = read_scans(case, preparation)
     native = scans.reference.grid
-    if "coregister" in preparation.steps:
-        scans = coregister(scans, log)
     with _named(case):
-        brain = find_brain(scans, preparation, log)
-        if "n4" in preparation.steps:
-            scans = without_bias(scans, brain, log)
-        grid = _grid(scans.reference, brain, preparation, log)
+        scans, brain, grid = _placed(scans, preparation, log)
     inside = resample(brain.view(np.uint8), native, grid, nearest=True).astype(bool)
-    with log.step("resample", axes=AXES, from_mm=list(native.spacing), to_mm=list(grid.spacing), image="linear",
-                  mask="nearest", shape=list(grid.shape)):  # fmt: skip
-        channels = [resample(np.asarray(scan.data, dtype=np.float32), scan.grid, grid)
-                    for scan in scans.scans.values()]  # fmt: skip
-        mask = _mask(scans.masks.get("mask"), grid)
-    image = np.empty((*grid.shape, len(channels)), dtype=np.float16)
-    marks = {}
-    with log.step("normalise", method=preparation.normalise, outside=0):
-        for channel, ((name, scan), values) in enumerate(zip(scans.scans.items(), channels, strict=True)):
-            image[..., channel], marks[name] = _normalised(values, inside, preparation.normalise, scan.path)
-    if preparation.landmarks:
-        image = _on_scale(image, marks, preparation, log)
+    image, marks = _image(scans, inside, grid, preparation, log)
+    mask = _mask(scans.masks.get("mask"), grid)
     record = {
         "format": FORMAT,
         "case": case.name,
@@ -82,10 +62,22 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
         LANDMARKS: marks if preparation.normalise == NYUL else None,
         "brain_voxels": _per_slice(inside),
         "lesion_voxels": None if mask is None else _per_slice(mask),
-        "fingerprint": fingerprint,
+        "fingerprint": _fingerprint(case, sources, preparation),
     }
     _write_case(folder, image, mask, record)
     return folder
+
+
+def _ready(case: Case, folder: Path, sources: dict, preparation: Preparation) -> bool:
+    """Whether `folder` holds the case, made from equal files and parameters; a scale that it lacks is laid on it."""
+    if not (folder / RECORD).exists():
+        return False
+    recorded = read_json(folder / RECORD).get("fingerprint")
+    fingerprint = _fingerprint(case, sources, preparation)
+    without_scale = _fingerprint(case, sources, replace(preparation, landmarks=None))
+    if recorded != fingerprint and recorded == without_scale:
+        _standardise(folder, preparation, fingerprint)
+    return recorded in (fingerprint, without_scale)
 
 
 @contextmanager
@@ -95,6 +87,31 @@ def _named(case: Case) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"Case {case.name}: {error}") from None
+
+
+def _placed(scans: CaseScans, preparation: Preparation, log: StepLog) -> tuple[CaseScans, np.ndarray, Grid]:
+    """The scans in one world, without bias where asked for; the brain on the reference's grid; the prepared grid."""
+    if "coregister" in preparation.steps:
+        scans = coregister(scans, log)
+    brain = find_brain(scans, preparation, log)
+    if "n4" in preparation.steps:
+        scans = without_bias(scans, brain, log)
+    return scans, brain, _grid(scans.reference, brain, preparation, log)
+
+
+def _image(
+    scans: CaseScans, inside: np.ndarray, grid: Grid, preparation: Preparation, log: StepLog
+) -> tuple[np.ndarray, dict]:
+    """Channels float16 `(D, H, W, C)`, 0 outside the brain, and each modality's landmarks for "nyul"."""
+    image = np.empty((*grid.shape, len(scans.scans)), dtype=np.float16)
+    marks = {}
+    spacings = {"from_mm": list(scans.reference.spacing), "to_mm": list(grid.spacing), "shape": list(grid.shape)}
+    for channel, (modality, scan) in enumerate(scans.scans.items()):
+        with log.step("resample", axes=AXES, **spacings, image="linear", mask="nearest"):
+            values = resample(np.asarray(scan.data, dtype=np.float32), scan.grid, grid)
+        with log.step("normalise", method=preparation.normalise, outside=0):
+            image[..., channel], marks[modality] = _normalised(values, inside, preparation.normalise, scan.path)
+    return (_on_scale(image, marks, preparation, log) if preparation.landmarks else image), marks
 
 
 def _grid(reference: Volume, brain: np.ndarray, preparation: Preparation, log: StepLog) -> Grid:

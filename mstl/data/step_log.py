@@ -14,9 +14,14 @@ class StepLog:
 
     @contextmanager
     def step(self, name: str, **parameters) -> Iterator[dict]:
-        """Time a step; what the block puts into the yielded record is kept with it."""
-        record = {"name": name, **parameters}
+        """Time a step; what the block puts into the yielded record is kept with it.
+
+        A step that comes again, for another scan, adds to the seconds of its record.
+        """
+        known = next((record for record in self.steps if record["name"] == name), None)
+        record = known or {"name": name, **parameters, "seconds": 0.0}
         start = time.perf_counter()
         yield record
-        record["seconds"] = round(time.perf_counter() - start, 3)
-        self.steps.append(record)
+        record["seconds"] = round(record["seconds"] + time.perf_counter() - start, 3)
+        if known is None:
+            self.steps.append(record)

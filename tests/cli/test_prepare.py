@@ -1,7 +1,6 @@
 """`mstl prepare` takes a cohort.csv or the files of one case."""
 import pytest
 
-from mstl.cli.inputs import one_case
 from mstl.cli.prepare import prepare
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
@@ -14,11 +13,6 @@ def test_files_of_one_case_need_no_cohort_csv(tmp_path, make_case):
     assert prepared.name == "flair"
     assert prepared.modalities == ("flair", "t1")
     assert prepared.has_mask
-
-
-def test_one_case_is_named_as_its_first_file():
-    (case,) = one_case({"t1": "p1/anatomy.v2.nii.gz", "brain_mask": "p1/brain.nii.gz"})
-    assert case.name == "anatomy"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
 """Steps are kept in order, with parameters, findings and seconds."""
+import time
+
 import pytest
 
 from mstl.data.step_log import StepLog
@@ -21,3 +23,13 @@ def test_a_step_that_failed_is_not_kept():
     with pytest.raises(ValueError, match="no"), log.step("n4"):
         raise ValueError("no")
     assert log.steps == []
+
+
+def test_a_step_that_comes_again_adds_to_its_seconds():
+    log = StepLog()
+    for _ in range(3):
+        with log.step("resample", axes="SPL"):
+            time.sleep(0.01)
+    (step,) = log.steps
+    assert step["axes"] == "SPL"
+    assert step["seconds"] >= 0.03
