@@ -1,6 +1,9 @@
 """Bias field: the slow change of brightness that a receive coil leaves, estimated and divided out."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from mstl.data.grid import itk_image
@@ -10,6 +13,7 @@ from mstl.errors import InputError
 _SPACING_MM = 6.0  # the field is smooth: it is estimated on a coarser lattice
 _ITERATIONS = (50, 50, 30)  # at each level, the spline's mesh twice as fine as before
 _TOLERANCE = 1e-3
+_THREADS = 2  # N4 sums what its threads found: another number of them, other last digits
 
 
 def correct_bias(scan: Volume, brain: np.ndarray) -> Volume:
@@ -30,7 +34,21 @@ def correct_bias(scan: Volume, brain: np.ndarray) -> Volume:
     corrector.SetMaximumNumberOfIterations(_ITERATIONS)
     corrector.SetConvergenceThreshold(_TOLERANCE)
     mask = itk_image(np.ascontiguousarray(lit).view(np.uint8), scan.affine)
-    corrector.Execute(sitk.Shrink(image, coarser), sitk.Shrink(mask, coarser))
+    with _fixed_threads():
+        corrector.Execute(sitk.Shrink(image, coarser), sitk.Shrink(mask, coarser))
     field = sitk.GetArrayFromImage(corrector.GetLogBiasFieldAsImage(image))
     field -= field[lit].mean()
     return Volume(data / np.exp(field), scan.affine, scan.path)
+
+
+@contextmanager
+def _fixed_threads() -> Iterator[None]:
+    """The filters within N4 know only ITK's global number of threads."""
+    import SimpleITK as sitk
+
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(_THREADS)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)

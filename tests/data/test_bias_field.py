@@ -1,6 +1,7 @@
 """N4 takes planted fields out and leaves the rest."""
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from mstl.data.bias_field import correct_bias
 from mstl.data.phantom import make_phantom
@@ -40,6 +41,20 @@ def test_a_brighter_scan_gives_a_brighter_correction(phantom):
     scan, brain = phantom.images["t1"], phantom.brain_mask.data > 0
     once, twice = (correct_bias(Volume(factor * scan.data.astype(np.float32), scan.affine), brain) for factor in (1, 2))
     np.testing.assert_allclose(twice.data, 2 * once.data, rtol=0.01)
+
+
+def test_the_number_of_threads_does_not_show(phantom):
+    scan, brain = phantom.images["t1"], phantom.brain_mask.data > 0
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    found = []
+    try:
+        for threads in (1, 3):
+            sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+            found.append(correct_bias(scan, brain).data)
+            assert sitk.ProcessObject.GetGlobalDefaultNumberOfThreads() == threads
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize("dark", ["scan", "brain"])
