@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from mstl.data.check import judge  # noqa: E402
 from mstl.data.checks.measures import measure_case  # noqa: E402
-from mstl.data.scanner import SCANNERS  # noqa: E402
+from mstl.data.heads.scanner import SCANNERS  # noqa: E402
 from tests.corpus import FAULTS, copy_case, write_case  # noqa: E402
 
 RANDOMISE = (0.0, 0.5)

@@ -8,8 +8,8 @@ import time
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
 
+from mstl.data.heads.scanner import RAW_SCANNERS, SCANNERS  # noqa: E402
 from mstl.data.phantom import write_phantoms  # noqa: E402
-from mstl.data.scanner import RAW_SCANNERS, SCANNERS  # noqa: E402
 
 CASES = 3
 

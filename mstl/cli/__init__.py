@@ -83,7 +83,7 @@ def phantom(
     jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
 ) -> None:
     """Write a synthetic MS cohort with exact lesion masks as NIfTI."""
-    from mstl.data.scanner import with_skull
+    from mstl.data.heads.scanner import with_skull
 
     with progress("Making phantoms", subjects) as step:
         mstl.write_phantoms(

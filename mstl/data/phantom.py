@@ -8,15 +8,15 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from mstl.data.acquisition import acquire
 from mstl.data.case import MODALITIES, Case, check_modalities
 from mstl.data.cohort import Cohort
-from mstl.data.head_scan import embed, modality_stream, scan_head
+from mstl.data.heads.acquisition import acquire
+from mstl.data.heads.lesions import LOAD_ML
+from mstl.data.heads.patient import draw_patient
+from mstl.data.heads.raw import reference_of, scan_session
+from mstl.data.heads.scan import embed, modality_stream, scan_head
+from mstl.data.heads.scanner import SCANNERS, SKULL, RawScanner, Scanner, find_scanner
 from mstl.data.jobs import check_jobs
-from mstl.data.lesions import LOAD_ML
-from mstl.data.patient import draw_patient
-from mstl.data.raw import reference_of, scan_session
-from mstl.data.scanner import SCANNERS, SKULL, RawScanner, Scanner, find_scanner
 from mstl.data.volume import Volume, write_volume
 from mstl.errors import InputError
 from mstl.files import new_folder, write_json

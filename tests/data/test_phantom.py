@@ -4,8 +4,8 @@ import pytest
 
 from mstl.data.case import MODALITIES
 from mstl.data.cohort import Cohort
+from mstl.data.heads.scanner import SCANNERS
 from mstl.data.phantom import Phantom, make_phantom, write_phantoms
-from mstl.data.scanner import SCANNERS
 from mstl.data.volume import read_mask, read_volume
 from mstl.errors import InputError
 

@@ -65,7 +65,7 @@ def tissue_signals(coarse: np.ndarray) -> tuple[float, float, float]:
 @lru_cache(maxsize=1)
 def _tissue_maps() -> np.ndarray:
     """White, grey and fluid of the template `(4096, 3)`, as `shrink` would cut a brain."""
-    from mstl.data.anatomy import load_template
+    from mstl.data.heads.anatomy import load_template
 
     template = load_template()
     brain = np.kron(template.depth > 0, np.ones((2, 2, 2), bool))[tuple(map(slice, template.grey.shape))]

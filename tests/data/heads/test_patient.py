@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 
-from mstl.data.acquisition import average_sections
-from mstl.data.patient import Projection, draw_patient
-from mstl.data.scanner import SCANNERS
+from mstl.data.heads.acquisition import average_sections
+from mstl.data.heads.patient import Projection, draw_patient
+from mstl.data.heads.scanner import SCANNERS
 
 GRID = SCANNERS["quick"].grid()
 

@@ -1,7 +1,7 @@
 """Smooth random fields."""
 import numpy as np
 
-from mstl.data.fields import draw_field
+from mstl.data.heads.fields import draw_field
 
 POSITIONS = (np.arange(60.0), np.arange(50.0), np.arange(40.0))
 

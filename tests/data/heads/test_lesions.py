@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mstl.data.anatomy import HEAD_CENTRE, Anatomy, build_anatomy, draw_head, lattice
 from mstl.data.grid import Grid
-from mstl.data.lesions import draw_load, grow_lesions
+from mstl.data.heads.anatomy import HEAD_CENTRE, Anatomy, build_anatomy, draw_head, lattice
+from mstl.data.heads.lesions import draw_load, grow_lesions
 
 SPACING = (2.0, 2.0, 2.0)
 

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from mstl.data.head_signal import blend_brain, draw_head_contrast, overlap, paint_head
-from mstl.data.skull import Tissue
+from mstl.data.heads.signal import blend_brain, draw_head_contrast, overlap, paint_head
+from mstl.data.heads.skull import Tissue
 
 
 @pytest.mark.parametrize("modality", ["flair", "t1", "t1ce", "t2"])

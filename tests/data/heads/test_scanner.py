@@ -5,8 +5,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from mstl.data.anatomy import HEAD_CENTRE
-from mstl.data.scanner import RAW_SCANNERS, SCANNERS, find_scanner, with_skull
+from mstl.data.heads.anatomy import HEAD_CENTRE
+from mstl.data.heads.scanner import RAW_SCANNERS, SCANNERS, find_scanner, with_skull
 from mstl.errors import InputError
 
 

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from mstl.data.acquisition import average_sections, draw_contrast
-from mstl.data.scanner import THREE_TESLA
+from mstl.data.heads.acquisition import average_sections, draw_contrast
+from mstl.data.heads.scanner import THREE_TESLA
 
 
 def test_a_thick_slice_is_the_mean_of_its_sections():

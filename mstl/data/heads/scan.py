@@ -6,14 +6,14 @@ from collections.abc import Iterable
 import nibabel as nib
 import numpy as np
 
-from mstl.data.acquisition import paint_brain, record
-from mstl.data.anatomy import lattice
 from mstl.data.case import MODALITIES
 from mstl.data.grid import Grid, respaced
-from mstl.data.head_signal import blend_brain, draw_head_contrast, overlap, paint_head
-from mstl.data.patient import Patient
-from mstl.data.scanner import Scanner
-from mstl.data.skull import build_skull
+from mstl.data.heads.acquisition import paint_brain, record
+from mstl.data.heads.anatomy import lattice
+from mstl.data.heads.patient import Patient
+from mstl.data.heads.scanner import Scanner
+from mstl.data.heads.signal import blend_brain, draw_head_contrast, overlap, paint_head
+from mstl.data.heads.skull import build_skull
 from mstl.data.volume import Volume
 
 # mm by which the field of view may reach further than a profile's, towards -x, +x, -y, +y, -z, +z

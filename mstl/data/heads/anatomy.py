@@ -8,8 +8,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from mstl.data.fields import SmoothField, draw_field
 from mstl.data.grid import Grid
+from mstl.data.heads.fields import SmoothField, draw_field
 
 HEAD_CENTRE = np.array([0.0, -18.0, 8.0])  # of the template's brain, mm RAS+
 _COARSE = 2  # mm: distances need no more

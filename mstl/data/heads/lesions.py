@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from mstl.data.anatomy import Anatomy
-from mstl.data.fields import draw_field
+from mstl.data.heads.anatomy import Anatomy
+from mstl.data.heads.fields import draw_field
 
 LOAD_ML = (0.1, 60.0)  # a case's lesions, drawn log-normal within these
 _LOAD_MEDIAN, _LOAD_SIGMA = 7.0, 1.2

@@ -7,8 +7,8 @@ from types import MappingProxyType
 import numpy as np
 from scipy import ndimage
 
-from mstl.data.fields import draw_field
-from mstl.data.skull import Tissue
+from mstl.data.heads.fields import draw_field
+from mstl.data.heads.skull import Tissue
 
 # Relative to white matter: medians read off clinical 2D spin-echo scans, whose fat is bright in all modalities.
 _USUAL: Mapping[str, Mapping[Tissue, float]] = MappingProxyType({

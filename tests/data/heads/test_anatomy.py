@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from mstl.data.anatomy import HEAD_CENTRE, Anatomy, build_anatomy, draw_head, find_brain, load_template
 from mstl.data.grid import Grid
+from mstl.data.heads.anatomy import HEAD_CENTRE, Anatomy, build_anatomy, draw_head, find_brain, load_template
 
 EXTENT = (180.0, 216.0, 180.0)
 

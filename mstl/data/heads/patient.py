@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mstl.data.acquisition import Scene, average_sections
-from mstl.data.anatomy import Anatomy, Head, build_anatomy, draw_head, find_brain, lattice
 from mstl.data.grid import Grid, respaced
-from mstl.data.lesions import Lesions, draw_load, grow_lesions
+from mstl.data.heads.acquisition import Scene, average_sections
+from mstl.data.heads.anatomy import Anatomy, Head, build_anatomy, draw_head, find_brain, lattice
+from mstl.data.heads.lesions import Lesions, draw_load, grow_lesions
 
 _FURTHEST = 0.9  # mm that lesion borders may move to reach the wanted volume on the scan's grid
 

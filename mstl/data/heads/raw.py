@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mstl.data.acquisition import average_sections, record
-from mstl.data.anatomy import HEAD_CENTRE, lattice
 from mstl.data.grid import Grid, resample, respaced
-from mstl.data.head_scan import modality_stream, paint_patient
-from mstl.data.patient import Projection, draw_patient
-from mstl.data.scanner import RawScanner, Scanner
-from mstl.data.skull import build_skull
+from mstl.data.heads.acquisition import average_sections, record
+from mstl.data.heads.anatomy import HEAD_CENTRE, lattice
+from mstl.data.heads.patient import Projection, draw_patient
+from mstl.data.heads.scan import modality_stream, paint_patient
+from mstl.data.heads.scanner import RawScanner, Scanner
+from mstl.data.heads.skull import build_skull
 from mstl.data.volume import Volume
 
 _WORLD = Scanner(field_of_view=(200.0, 250.0, 220.0))  # holds what any of the scans sees

@@ -3,11 +3,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from mstl.data.acquisition import average_sections
 from mstl.data.grid import Grid, resample
+from mstl.data.heads.acquisition import average_sections
+from mstl.data.heads.raw import draw_pose, reference_of
+from mstl.data.heads.scanner import RAW_SCANNERS, RawScanner
 from mstl.data.phantom import Phantom, make_phantom, write_phantoms
-from mstl.data.raw import draw_pose, reference_of
-from mstl.data.scanner import RAW_SCANNERS, RawScanner
 from mstl.errors import InputError
 from mstl.files import read_json
 

@@ -1,8 +1,8 @@
 """Shapes of the head in the template's space."""
 import numpy as np
 
-from mstl.data.face import CORNER, SHAPE, STEP, draw_face, points
-from mstl.data.skull import cranial_cavity
+from mstl.data.heads.face import CORNER, SHAPE, STEP, draw_face, points
+from mstl.data.heads.skull import cranial_cavity
 
 
 def _index(x: float, y: float, z: float) -> tuple[int, ...]:

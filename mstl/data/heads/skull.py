@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from mstl.data.anatomy import Head, lattice, load_template, sample, template_coordinates
-from mstl.data.face import CORNER, STEP, Face, draw_face, points
-from mstl.data.fields import draw_field
 from mstl.data.grid import Grid
+from mstl.data.heads.anatomy import Head, lattice, load_template, sample, template_coordinates
+from mstl.data.heads.face import CORNER, STEP, Face, draw_face, points
+from mstl.data.heads.fields import draw_field
 
 _CLOSED = 9.0  # mm: the cranial cavity spans gaps of the brain up to twice as wide
 _COLLAR = 24.0  # mm outwards of the cavity to which the skull's base may reach
@@ -70,7 +70,7 @@ def build_skull(
 
 @lru_cache(maxsize=1)
 def cranial_cavity() -> np.ndarray:
-    """Distance inside the template's cranial cavity, mm float32, on the lattice of `mstl.data.face`.
+    """Distance inside the template's cranial cavity, mm float32, on the lattice of `mstl.data.heads.face`.
 
     The brain closed over its fissures and smoothed, 1 mm wider than the brain at least.
     """

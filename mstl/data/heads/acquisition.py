@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from mstl.data.anatomy import Anatomy
-from mstl.data.fields import draw_field
-from mstl.data.lesions import Lesions
-from mstl.data.scanner import Contrast, Scanner
+from mstl.data.heads.anatomy import Anatomy
+from mstl.data.heads.fields import draw_field
+from mstl.data.heads.lesions import Lesions
+from mstl.data.heads.scanner import Contrast, Scanner
 
 _BRIGHTEST = 30000  # of int16
 _GRAIN = {"flair": 1.3, "t1": 0.8, "t1ce": 0.8, "t2": 1.2}  # noise of a modality, relative to its scanner's

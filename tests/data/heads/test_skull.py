@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mstl.data.anatomy import build_anatomy, draw_head
 from mstl.data.grid import Grid
-from mstl.data.skull import Tissue, build_skull, cranial_cavity
+from mstl.data.heads.anatomy import build_anatomy, draw_head
+from mstl.data.heads.skull import Tissue, build_skull, cranial_cavity
 
 GRID = Grid((64, 80, 76), np.array([[3.0, 0, 0, -96], [0, 3, 0, -134], [0, 0, 3, -120], [0, 0, 0, 1]]))
 EXTENT = (192.0, 240.0, 228.0)

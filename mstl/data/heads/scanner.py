@@ -10,8 +10,8 @@ import nibabel as nib
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mstl.data.anatomy import HEAD_CENTRE
 from mstl.data.grid import Grid
+from mstl.data.heads.anatomy import HEAD_CENTRE
 from mstl.errors import InputError
 
 SKULL = "-skull"  # behind a profile's name: with the head around the brain

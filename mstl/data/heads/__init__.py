@@ -1,0 +1,1 @@
+"""Synthetic heads: anatomy, lesions, what lies around the brain, and the scanners that see them."""
