@@ -15,6 +15,7 @@ from mstl.data.prepared import PreparedCase, PreparedCohort, to_native
 from mstl.data.volume import write_volume
 from mstl.errors import InputError
 from mstl.evaluation.predictor import Predictor
+from mstl.evaluation.references import MOTIONS, motions
 from mstl.evaluation.threshold import apply_threshold
 from mstl.files import new_folder, sha256, whole_folder, write_json
 from mstl.training.run import Run
@@ -99,6 +100,7 @@ def _write_prediction(out: Path, case: PreparedCase, probability: np.ndarray, fa
         "case": case.name,
         "space": "grid of the reference scan",
         "reference": reference,
+        MOTIONS: motions(case),
         "lesion_ml": float(prediction.sum() * np.prod(native.spacing) / 1000),
         **facts,
     }

@@ -13,9 +13,10 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 
 from mstl.data.cohort import Case
-from mstl.data.grid import check_same_grid, resample
-from mstl.data.volume import Volume, read_mask
+from mstl.data.grid import check_same_grid
+from mstl.data.volume import read_mask
 from mstl.errors import InputError
+from mstl.evaluation.references import on_prediction
 from mstl.files import write_text
 
 EMPTY_CONVENTION = (
@@ -93,10 +94,11 @@ def evaluate(
 ) -> pd.DataFrame:
     """Score `<case>_prediction.nii.gz` in the folder `predictions` for every case of `cohort`.
 
-    Returns a row a case, the columns `COLUMNS`. A prediction is compared on the grid of the case's own mask,
-    and must lie on it. With `out`, the table is written there as CSV, whole, after lines of `#` that state
-    the conventions. `binarise_masks` cuts soft references at 0.5, `resample_masks` brings a reference onto
-    the prediction's grid (nearest), as in `mstl.prepare`. Raises `InputError` where cases have no mask or no
+    Returns a row a case, the columns `COLUMNS`. A prediction is compared on its own grid, which the case's mask
+    shares, or onto which it is brought (nearest) with the scan that it was drawn on, moved as that was before it
+    was segmented (`references`). With `out`, the table is written there as CSV, whole, after lines of `#` that state
+    the conventions. `binarise_masks` cuts soft references at 0.5, `resample_masks` accepts masks on any grid, as in
+    `mstl.prepare`. Raises `InputError` where cases have no mask or no
     prediction (all are listed), grids differ, or a mask holds values other than 0 and 1.
     """
     cases = list(cohort)
@@ -257,9 +259,7 @@ def _check_complete(cases: Sequence[Case], paths: Mapping[str, Path]) -> None:
 
 def _score_files(case: Case, path: Path, binarise: bool, resample_reference: bool) -> dict[str, object]:
     prediction, reference = read_mask(path), read_mask(case.mask, binarise=binarise)
-    if resample_reference:
-        data = resample(reference.data, reference.grid, prediction.grid, nearest=True)
-        reference = Volume(data, prediction.affine, reference.path)
+    reference = on_prediction(reference, case, prediction, anywhere=resample_reference)
     check_same_grid(prediction.grid, reference.grid, names=(f"Prediction {path}", f"reference {case.mask}"))
     scores = score_case(prediction.data, reference.data, spacing=reference.spacing)
     return {"case": case.name, "subject": case.subject, "session": case.session, **scores}

@@ -10,6 +10,7 @@ from mstl.data.cohort import Case
 from mstl.data.grid import Grid, oriented, resample
 from mstl.data.volume import Volume, read_grid, read_volume
 from mstl.errors import InputError
+from mstl.evaluation.references import on_prediction
 
 PREDICTION, PROBABILITY = "_prediction.nii.gz", "_probability.nii.gz"
 
@@ -37,25 +38,26 @@ def predicted_names(folder: str | Path) -> list[str]:
 
 
 def read_case(case: Case, predictions: str | Path) -> ShownCase:
-    """Read what there is of a case for display, on the grid of its prediction.
+    """Read what there is of a case for display, on the grid of its prediction, in the scan that has this grid.
 
     Raises `InputError` where no scan of the case lies on that grid: it is a prediction of something else.
     """
     prediction = read_volume(Path(predictions) / f"{case.name}{PREDICTION}", allow_constant=True)
-    if all(read_grid(path).difference(prediction.grid) for path in case.images.values()):
+    twins = (one for one in case.images.items() if read_grid(one[1]).difference(prediction.grid) is None)
+    modality, path = next(twins, (None, None))
+    if path is None:
         raise InputError(
             f"{prediction.path} lies on the grid of no scan of case {case.name}. "
             "Give the cohort and the predictions that belong together, or predict again."
         )
     grid = oriented(prediction.grid, axes="SPL")
-    modality, path = next(iter(case.images.items()))
     soft = Path(predictions) / f"{case.name}{PROBABILITY}"
     mask = None if case.mask is None else read_volume(case.mask, allow_constant=True)
     return ShownCase(
         name=case.name,
         modality=modality,
         image=_turned(read_volume(path), grid),
-        reference=None if mask is None else _turned_mask(mask, grid),
+        reference=None if mask is None else _turned_mask(on_prediction(mask, case, prediction), grid),
         prediction=_turned_mask(prediction, grid),
         probability=_turned(read_volume(soft, allow_constant=True), grid) if soft.exists() else None,
         grid=grid,

@@ -39,6 +39,14 @@ def test_every_stored_orientation_is_turned_to_the_same_view(tmp_path):
     assert shown[0].probability is None
 
 
+def test_the_scan_that_is_shown_is_the_one_on_whose_grid_was_predicted(tiny, tmp_path):
+    case, thick = tiny.cohort[0], tmp_path / "thick.nii.gz"
+    write_volume(thick, np.arange(60, dtype=np.float32).reshape(5, 4, 3), np.diag([9.0, 9, 9, 1]))
+    shown = read_case(Case("anna", images={"flair": thick, "t1": case.images["flair"]}), tiny.predictions)
+    assert shown.modality == "t1"
+    np.testing.assert_array_equal(shown.image, read_case(case, tiny.predictions).image)
+
+
 def test_a_prediction_on_a_foreign_grid_is_refused(tiny, tmp_path):
     write_volume(tmp_path / "anna_prediction.nii.gz", np.zeros((5, 5, 5), np.uint8), np.eye(4))
     with pytest.raises(InputError, match="grid of no scan of case anna"):
