@@ -102,7 +102,7 @@ def _placed(scans: CaseScans, preparation: Preparation, log: StepLog) -> tuple[C
 def _image(
     scans: CaseScans, inside: np.ndarray, grid: Grid, preparation: Preparation, log: StepLog
 ) -> tuple[np.ndarray, dict]:
-    """Channels float16 `(D, H, W, C)`, 0 outside the brain, and each modality's landmarks for "nyul"."""
+    """Channels float16 `(D, H, W, C)`, 0 outside the brain and where a scan ends within it; landmarks for "nyul"."""
     image = np.empty((*grid.shape, len(scans.scans)), dtype=np.float16)
     marks = {}
     spacings = {"from_mm": list(scans.reference.spacing), "to_mm": list(grid.spacing), "shape": list(grid.shape)}
@@ -110,8 +110,14 @@ def _image(
         with log.step("resample", axes=AXES, **spacings, image="linear", mask="nearest"):
             values = resample(np.asarray(scan.data, dtype=np.float32), scan.grid, grid)
         with log.step("normalise", method=preparation.normalise, outside=0):
-            image[..., channel], marks[modality] = _normalised(values, inside, preparation.normalise, scan.path)
+            seen = inside if scan is scans.reference else inside & _field_of_view(scan, grid)
+            image[..., channel], marks[modality] = _normalised(values, seen, preparation.normalise, scan.path)
     return (_on_scale(image, marks, preparation, log) if preparation.landmarks else image), marks
+
+
+def _field_of_view(scan: Volume, grid: Grid) -> np.ndarray:
+    """Where on `grid` the scan has voxels."""
+    return resample(np.ones(scan.shape, np.uint8), scan.grid, grid, nearest=True).astype(bool)
 
 
 def _grid(reference: Volume, brain: np.ndarray, preparation: Preparation, log: StepLog) -> Grid:
@@ -127,6 +133,8 @@ def _grid(reference: Volume, brain: np.ndarray, preparation: Preparation, log: S
 
 def _normalised(values: np.ndarray, inside: np.ndarray, method: str, path: Path) -> tuple[np.ndarray, list | None]:
     """The normalised scan; with "nyul" on [0, 1], and its landmarks."""
+    if not inside.any():
+        raise InputError(f"{path} shows nothing of the brain. Is it of another patient or part of the body?")
     try:
         return on_unit(values, inside) if method == NYUL else (normalise(values, inside, method=method), None)
     except InputError as error:

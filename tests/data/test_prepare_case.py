@@ -95,3 +95,32 @@ def test_what_is_wrong_with_a_case_is_said_with_its_name(tmp_path, raw):
     with pytest.raises(InputError, match=rf"Case {raw.name}: No brain was found. Check .*brain\.nii\.gz"):
         prepare_case(empty, tmp_path / "out", preparation=Preparation(MODALITIES, steps=("regrid",)))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("normalise", ["zscore", "nyul"])
+def test_where_a_scan_ends_within_the_brain_it_is_0_and_counts_for_nothing(tmp_path, make_case, normalise):
+    case = make_case(tmp_path, "a")
+    t1, flair = (read_volume(case.images[name]) for name in ("t1", "flair"))
+    half = t1.grid.moved((0, 0, 10), (24, 28, 10))
+    write_volume(tmp_path / "half.nii.gz", t1.data[:, :, 10:], half.affine)
+    brain = (flair.data > 0).astype(np.uint8)
+    brain[:, :, :10] = 0
+    write_volume(tmp_path / "upper.nii.gz", brain, flair.affine)
+    cut = replace(case, images={**case.images, "t1": tmp_path / "half.nii.gz"}, mask=None)
+    steps = Preparation(MODALITIES, steps=("regrid",), normalise=normalise)
+    whole = PreparedCase(prepare_case(cut, tmp_path / "out", preparation=steps))
+    upper = replace(cut, brain_mask=tmp_path / "upper.nii.gz")
+    seen = PreparedCase(prepare_case(upper, tmp_path / "upper", preparation=steps))
+    found = to_native(np.asarray(whole.image[..., 1], np.float32), whole).data
+    expected = to_native(np.asarray(seen.image[..., 1], np.float32), seen).data
+    assert not found[:, :, :10].any()
+    assert_array_equal(found, expected)
+
+
+def test_a_scan_of_elsewhere_is_named(tmp_path, make_case):
+    case = make_case(tmp_path, "a")
+    t1 = read_volume(case.images["t1"])
+    write_volume(tmp_path / "far.nii.gz", t1.data, t1.grid.moved((0, 0, 500), t1.shape).affine)
+    far = replace(case, images={**case.images, "t1": tmp_path / "far.nii.gz"})
+    with pytest.raises(InputError, match="far.nii.gz shows nothing of the brain"):
+        prepare_case(far, tmp_path / "out", preparation=Preparation(MODALITIES, steps=("regrid",)))
