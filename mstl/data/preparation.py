@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 
@@ -63,6 +64,18 @@ class Preparation:
             raise InputError(f"Normalisation '{self.normalise}' is unknown. Choose one of {', '.join(known)}.")
         if self.landmarks is not None:
             object.__setattr__(self, "landmarks", self._checked_landmarks())
+
+    @classmethod
+    def of_record(cls, record: Mapping, *, source: str | Path) -> Preparation:
+        """The parameters in a `preparation.json`; those that an older mstl did not know have their defaults.
+
+        Raises `InputError` that names `source` where there are others, or no modalities.
+        """
+        unknown = sorted(set(record).difference(field.name for field in fields(cls)))
+        if unknown or "modalities" not in record:
+            wrong = f"{', '.join(unknown)}, which this mstl does not know" if unknown else "no modalities"
+            raise InputError(f"{source} was prepared with {wrong}. Prepare it again, or install the mstl that made it.")
+        return cls(**record)
 
     @property
     def learns_scale(self) -> bool:

@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 import mstl
 from mstl.data.cohort import Cohort
+from mstl.data.preparation import Preparation
 from mstl.data.prepare import prepare
 from mstl.data.prepared import PreparedCase, PreparedCohort, to_native
 from mstl.data.volume import write_volume
@@ -68,8 +69,10 @@ def predict(
 
 def check_preparation(cases: PreparedCohort, run: Run) -> None:
     """Raise `InputError` unless `cases` were prepared with the parameters of the run's training data."""
+    prepared = Preparation.of_record(cases.preparation, source=cases.folder)
+    trained = Preparation.of_record(run.preparation, source=run.folder)
     for name in SAME_PREPARATION:
-        given, expected = cases.preparation[name], run.preparation[name]
+        given, expected = getattr(prepared, name), getattr(trained, name)
         if given != expected:
             raise InputError(
                 f"{cases.folder} was prepared with {name} {given}, the run {run.folder} was trained with {expected}. "
@@ -82,7 +85,7 @@ def _probabilities(predictor: Predictor, cases: PreparedCohort | Cohort, run: Ru
     if isinstance(cases, PreparedCohort):
         yield from ((case, predictor(case)) for case in cases)
         return
-    settings = run.preparation
+    settings = asdict(Preparation.of_record(run.preparation, source=run.folder))
     cases.require(settings["modalities"])
     for case in cases:
         with tempfile.TemporaryDirectory() as folder:

@@ -39,3 +39,16 @@ def test_one_number_stands_for_three_axes():
 def test_what_cannot_be_is_an_error_that_shows_what_can(parameters, message):
     with pytest.raises(InputError, match=message):
         Preparation(**{"modalities": ("flair",), **parameters})
+
+
+def test_parameters_of_an_older_record_have_their_defaults():
+    old = {"modalities": ["flair", "t1"], "spacing": [1.0, 1.0, 1.0], "shape": None, "normalise": "max"}
+    assert Preparation.of_record(old, source="run") == Preparation(("flair", "t1"), spacing=1, normalise="max")
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"), [({"modalities": ["t1"], "warp": 1}, "run was prepared with warp"), ({}, "no modalities")]
+)
+def test_records_that_are_not_understood_are_refused(record, reason):
+    with pytest.raises(InputError, match=reason):
+        Preparation.of_record(record, source="run")

@@ -122,5 +122,5 @@ def test_a_scan_of_elsewhere_is_named(tmp_path, make_case):
     t1 = read_volume(case.images["t1"])
     write_volume(tmp_path / "far.nii.gz", t1.data, t1.grid.moved((0, 0, 500), t1.shape).affine)
     far = replace(case, images={**case.images, "t1": tmp_path / "far.nii.gz"})
-    with pytest.raises(InputError, match="far.nii.gz shows nothing of the brain"):
+    with pytest.raises(InputError, match=r"far\.nii\.gz shows nothing of the brain"):
         prepare_case(far, tmp_path / "out", preparation=Preparation(MODALITIES, steps=("regrid",)))

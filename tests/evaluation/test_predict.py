@@ -6,10 +6,11 @@ from mstl._keras import keras
 from mstl.data.case import Case
 from mstl.data.cohort import Cohort
 from mstl.data.prepare import prepare
+from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 from mstl.evaluation.predict import predict
 from mstl.evaluation.threshold import set_threshold
-from mstl.files import read_json, sha256
+from mstl.files import read_json, sha256, write_json
 from mstl.training.fit import fit
 
 
@@ -63,6 +64,21 @@ def test_raw_scans_are_prepared_as_the_training_data_were(run, tiny_prepared, ti
     for case in tiny_cohort:
         name = f"{case.name}_probability.nii.gz"
         assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_runs_and_cases_of_an_older_mstl_go_on_to_be_of_use(tiny_cohort, tmp_path):
+    prepared = prepare(tiny_cohort, tmp_path / "prepared")
+    run = trained(prepared, tmp_path / "run")
+    new = predict(run, prepared, out=tmp_path / "new")
+    files = [run.folder / "preparation.json", prepared.folder / "preparation.json"]
+    for path in (*files, *(case.folder / "case.json" for case in prepared)):
+        record = read_json(path)
+        for name in ("steps", "brain", "landmarks"):
+            record.get("preparation", record).pop(name)
+        write_json(path, record)
+    for number, cases in enumerate((PreparedCohort.open(prepared.folder), tiny_cohort)):
+        out = predict(run, cases, out=tmp_path / f"old{number}")
+        assert (out / "pil_probability.nii.gz").read_bytes() == (new / "pil_probability.nii.gz").read_bytes()
 
 
 def test_new_scans_get_the_histogram_scale_of_the_training_data(tiny_cohort, tmp_path):
