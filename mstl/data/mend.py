@@ -130,8 +130,8 @@ def _cut(volume: Volume, threshold: float) -> tuple[Volume, str]:
 
 
 def _mend_grid(volume: Volume, source: Path, case: Case, finding: Finding) -> tuple[Volume, str]:
-    modality, path = next(iter(case.images.items()))
-    grid = read_grid(path)
+    modality = finding.details["reference"]
+    grid = read_grid(case.images[modality])
     if finding.details.get("affine_is_lost"):
         return replace(volume, affine=grid.affine), f"gave the array the affine of {modality}"
     data = resample(volume.data, volume.grid, grid, nearest=True)

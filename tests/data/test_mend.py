@@ -96,3 +96,12 @@ def test_one_volume_of_several_is_mended_into_a_file_of_its_own(tmp_path, sound)
     mended, (fix,) = mend_cohort(cohort, check_cohort(cohort), tmp_path / "mended")
     assert fix.rule == "scaled-mask"
     assert np.array_equal(read_mask(mended[0].mask).data, data)
+
+
+def test_a_mask_is_brought_to_the_scan_that_could_be_read(tmp_path, sound):
+    cohort = planted(sound, tmp_path / "bad", "a cropped mask")
+    flair = cohort[0].images["flair"]
+    flair.write_bytes(flair.read_bytes()[:100])
+    mended, fixes = mend_cohort(cohort, check_cohort(cohort), tmp_path / "mended")
+    assert [fix.done for fix in fixes] == ["resampled to the grid of t1, nearest neighbour"]
+    assert np.array_equal(read_mask(mended[0].mask).data, read_mask(sound.mask).data)

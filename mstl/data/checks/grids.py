@@ -49,7 +49,7 @@ def mask_grids(case: CaseMeasures) -> Iterator[Finding]:
             case.name, role, "error", "mask-grid",
             f"{_NAMES[role]} lies on the grid of no modality ({difference} of {reference}). {todo}",
             fixable=role == "brain_mask" or not mask.voxels or max(stored, resampled) > FITS,
-            details={"affine_is_lost": lost, "contrast_as_stored": round(stored, 3),
+            details={"reference": reference, "affine_is_lost": lost, "contrast_as_stored": round(stored, 3),
                      "contrast_resampled": round(resampled, 3)},
         )  # fmt: skip
 

@@ -67,7 +67,7 @@ def fit_mask(mask: np.ndarray, scans: Mapping[str, tuple[Volume, Foreground]]) -
     flair alone, because fluid is as bright as lesions in t2 and as dark in t1.
     """
     lesion, shell = _sample_voxels(mask, next(iter(scans.values()))[0].spacing) if scans else (np.empty(0),) * 2
-    told = [name for name in SIGNS if name in scans]
+    told = [name for name in SIGNS if name in scans and scans[name][1].inside.any()]
     if len(lesion) < LEAST_VOXELS or len(shell) < LEAST_VOXELS or not told:
         return None
     probes = {name: _Probe(*scans[name], SIGNS[name]) for name in told}

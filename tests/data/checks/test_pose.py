@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mstl.data.checks.foreground import find_foreground
 from mstl.data.checks.pose import LEAST_VOXELS, Pose, fit_mask
 from mstl.data.phantom import make_phantom
+from mstl.data.volume import Volume
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,10 @@ def test_what_cannot_tell_gives_none(phantom, scans):
     assert fit_mask(np.zeros_like(tiny), scans) is None
     assert fit_mask(phantom.mask.data, {"t1ce": scans["t1"]}) is None
     assert fit_mask(phantom.mask.data, {}) is None
+    speck = np.zeros(phantom.mask.data.shape, np.float32)
+    speck[0, 0, 0] = 1e-3
+    dark = Volume(speck, phantom.mask.affine)
+    assert fit_mask(phantom.mask.data, {"flair": (dark, find_foreground(dark))}) is None
 
 
 @given(axis=st.integers(0, 2), seed=st.integers(0, 99))
