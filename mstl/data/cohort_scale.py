@@ -18,12 +18,17 @@ from mstl.data.prepared import PREPARATION, RECORD
 from mstl.files import read_json
 
 LANDMARKS = "landmarks"  # of a case, in its record, by modality
+_FARTHEST = 100.0  # of the distance between the outer landmarks
 
 
 def on_unit(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, list[float]]:
-    """A scan on [0, 1] between its outer landmarks in the brain `inside`, 0 around it; and all its landmarks."""
+    """A scan on [0, 1] between its outer landmarks in the brain `inside`, 0 around it; and all its landmarks.
+
+    What lies farther beyond than `_FARTHEST` is cut there: float16 ends at 65504.
+    """
     marks = landmarks(values, inside)
-    return np.where(inside, to_unit(values, marks), 0), marks.tolist()
+    unit = np.clip(to_unit(values, marks), -_FARTHEST, _FARTHEST)
+    return np.where(inside, unit, 0), marks.tolist()
 
 
 def on_scale(image: np.ndarray, marks: Mapping[str, Sequence[float]], preparation: Preparation) -> np.ndarray:
@@ -56,5 +61,6 @@ def with_stored_scale(preparation: Preparation, out: Path) -> Preparation:
 def _table(marks: Sequence[float], scale: Sequence[float]) -> np.ndarray:
     """Where each of the 65536 float16 values goes, by its bits."""
     values = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float64)
-    with np.errstate(all="ignore"):  # infinite values and those beyond float16 do not occur
-        return to_scale(values, marks, scale).astype(np.float16)
+    with np.errstate(all="ignore"):  # values that `on_unit` does not give may end as infinite
+        limit = np.finfo(np.float16).max
+        return np.clip(to_scale(values, marks, scale), -limit, limit).astype(np.float16)

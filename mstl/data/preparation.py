@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ STEPS: dict[str, str] = {
 }
 
 NYUL = "nyul"
+MOST_VOXELS = 1 << 31  # of a grid; more is a slip in spacing or shape, and no machine's memory
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Preparation:
         object.__setattr__(self, "modalities", tuple(self.modalities))
         object.__setattr__(self, "spacing", _three(self.spacing, "spacing", float))
         object.__setattr__(self, "shape", _three(self.shape, "shape", int))
+        if self.shape and prod(self.shape) > MOST_VOXELS:
+            raise InputError(f"shape is {self.shape}, more than {MOST_VOXELS} voxels. Ask for a smaller --shape.")
         object.__setattr__(self, "steps", _ordered(self.steps))
         if self.brain not in METHODS:
             raise InputError(f"Brain extraction '{self.brain}' is unknown. Choose one of {', '.join(METHODS)}.")

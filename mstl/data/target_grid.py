@@ -1,13 +1,15 @@
 """The grid of a prepared case: one orientation, the wanted spacing, a box around the brain."""
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from scipy import ndimage
 
 from mstl.config import SIDE_MULTIPLE
 from mstl.data.grid import Grid, oriented, resample, respaced
 from mstl.data.mni import template
-from mstl.data.preparation import Preparation
+from mstl.data.preparation import MOST_VOXELS, Preparation
 from mstl.errors import InputError
 
 AXES = "SPL"  # D inferior to superior, H anterior to posterior, W right to left
@@ -36,7 +38,11 @@ def mni_grid(preparation: Preparation) -> Grid:
 
 def _lattice(grid: Grid, preparation: Preparation) -> Grid:
     turned = oriented(grid, axes=AXES)
-    return turned if preparation.spacing is None else respaced(turned, preparation.spacing)
+    lattice = turned if preparation.spacing is None else respaced(turned, preparation.spacing)
+    if prod(lattice.shape) > MOST_VOXELS:
+        sides = " x ".join(map(str, lattice.shape))
+        raise InputError(f"At this spacing the scan has {sides} voxels. Ask for a coarser --spacing.")
+    return lattice
 
 
 def _box(lattice: Grid, inside: np.ndarray, preparation: Preparation, *, margin: int = 0) -> Grid:

@@ -63,3 +63,19 @@ def test_nothing_to_estimate_from_is_an_error(phantom, dark):
     scan = Volume(np.zeros_like(scan.data), scan.affine, "t1.nii.gz") if dark == "scan" else scan
     with pytest.raises(InputError, match="Leave out the step n4"):
         correct_bias(scan, brain if dark == "scan" else np.zeros_like(brain))
+
+
+def test_a_slab_of_a_few_thin_slices_has_a_field_too(phantom):
+    scan, brain = phantom.images["t1"], phantom.brain_mask.data > 0
+    middle = np.s_[:, :, scan.shape[2] // 2 - 2 : scan.shape[2] // 2 + 2]
+    affine = scan.affine @ np.diag([1, 1, 0.2, 1])
+    mended = correct_bias(Volume(np.ascontiguousarray(scan.data[middle]), affine), brain[middle])
+    assert mended.shape[2] == 4
+    assert np.isfinite(mended.data).all()
+
+
+def test_a_single_slice_is_refused_by_name(phantom):
+    middle = np.s_[:, :, phantom.images["t1"].shape[2] // 2, None]
+    slice_ = Volume(np.ascontiguousarray(phantom.images["t1"].data[middle]), np.eye(4), "flat.nii")
+    with pytest.raises(InputError, match=r"flat\.nii of .* x 1 voxels"):
+        correct_bias(slice_, phantom.brain_mask.data[middle] > 0)

@@ -180,3 +180,14 @@ def test_landmarks_that_cannot_be_used_are_errors_before_anything_is_written(tmp
         prepare(Cohort([replace(case, mask=None) for case in cases]), tmp_path / "out", **parameters)
     assert message in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_voxel_far_brighter_than_all_others_stays_finite(tmp_path, cases):
+    flair = read_volume(cases[0].images["flair"])
+    spiked = flair.data.copy()
+    spiked[12, 13, 10] = 1e30
+    write_volume(cases[0].images["flair"], spiked, flair.affine)
+    write_volume(tmp_path / "brain.nii.gz", (flair.data > 0).astype(np.uint8), flair.affine)
+    cohort = Cohort([replace(cases[0], brain_mask=tmp_path / "brain.nii.gz"), *cases[1:]])
+    image = np.asarray(prepare(cohort, tmp_path / "out", **NYUL)[0].image)
+    assert np.isfinite(image).all()

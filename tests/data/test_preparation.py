@@ -52,3 +52,8 @@ def test_parameters_of_an_older_record_have_their_defaults():
 def test_records_that_are_not_understood_are_refused(record, reason):
     with pytest.raises(InputError, match=reason):
         Preparation.of_record(record, source="run")
+
+
+def test_a_shape_that_no_memory_holds_is_refused():
+    with pytest.raises(InputError, match="smaller --shape"):
+        Preparation(("flair",), shape=100_000)

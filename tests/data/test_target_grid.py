@@ -43,6 +43,11 @@ def test_a_brain_that_does_not_fit_is_an_error_that_says_how_large_it_is(brain):
         native_grid(*brain, preparation(shape=(10, 20, 20)))
 
 
+def test_a_spacing_that_no_memory_holds_is_refused(brain):
+    with pytest.raises(InputError, match="coarser --spacing"):
+        native_grid(*brain, preparation(spacing=0.01))
+
+
 @pytest.mark.parametrize(("spacing", "shape"), [(None, None), (2, None), (1, (192, 224, 192))])
 def test_the_box_of_mni_space_holds_the_whole_template(spacing, shape):
     grid = mni_grid(preparation(spacing=spacing, shape=shape))
