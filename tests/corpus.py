@@ -280,6 +280,10 @@ FAULTS: dict[str, Fault] = {
     "a cropped mask": Fault(image("mask", cropped), "mask-grid", fixable=True),
     "a mask without affine": Fault(image("mask", without_affine), "mask-grid", fixable=True),
     "a cropped brain mask": Fault(image("brain_mask", cropped), "mask-grid", role="brain_mask", fixable=True),
+    "a brain mask without affine": Fault(
+        image("brain_mask", without_affine), "mask-grid", role="brain_mask", fixable=True
+    ),
+    "a brain mask in the corner": Fault(voxels("brain_mask", in_the_corner), "brain-mask-outside", role="brain_mask"),
     "an interpolated mask": Fault(voxels("mask", soft), "soft-mask", fixable=True),
     "a mask of 0 and 255": Fault(voxels("mask", lambda data: data * 255), "scaled-mask", fixable=True),
     "a mask of labels": Fault(voxels("mask", labelled), "labels-mask"),

@@ -15,7 +15,7 @@ from mstl.data.jobs import check_jobs
 
 CASE_RULES = (
     grids.modality_grids, grids.mask_grids, grids.oblique_scans, grids.thick_slices,
-    masks.empty_masks, masks.large_masks, masks.masks_outside, masks.specks,
+    masks.empty_masks, masks.large_masks, masks.masks_outside, masks.brain_masks_outside, masks.specks,
     alignment.mirrored_scans, alignment.foreign_scans, alignment.shifted_scans,
     placement.displaced_masks, placement.foreign_masks, contrast.exchanged_modalities,
     intensity.clipped_scans, intensity.few_levels, intensity.normalised_scans, intensity.skulls, intensity.cut_scans,

@@ -49,6 +49,15 @@ def test_a_mended_mask_is_the_sound_one(tmp_path, sound):
         assert np.array_equal(mask.data, truth.data)
 
 
+def test_a_brain_mask_that_lost_its_affine_gets_that_of_the_scan(tmp_path, sound):
+    cohort = planted(sound, tmp_path / "bad", "a brain mask without affine")
+    mended, (fix,) = mend_cohort(cohort, check_cohort(cohort), tmp_path / "mended")
+    assert fix.done == "gave the array the affine of flair"
+    mask, truth = read_mask(mended[0].brain_mask), read_mask(sound.brain_mask)
+    assert mask.grid.difference(truth.grid) is None
+    assert np.array_equal(mask.data, truth.data)
+
+
 def test_the_form_that_the_other_scans_share_is_kept(tmp_path, sound):
     cohort = planted(sound, tmp_path / "bad", "a qform that mirrors")
     mended, (fix,) = mend_cohort(cohort, check_cohort(cohort), tmp_path / "mended")

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from mstl.data.checks.finding import Finding
-from mstl.data.checks.measures import CaseMeasures
-from mstl.data.checks.pose import Fit
+from mstl.data.checks.measures import CaseMeasures, MaskMeasures
 from mstl.data.grid import Grid
 
 OBLIQUE_DEGREES = 1.0
 THICK = 2.0  # times the finest spacing
-FITS = 0.4  # contrast from which a mask is seen to lie on lesions
+FITS = 0.4  # contrast from which a mask is seen to lie on lesions, and overlap from which a brain lies in its head
+_NO_FIT = -9.0
 _NAMES = {"mask": "Mask", "brain_mask": "Brain mask"}
 
 
@@ -39,8 +39,8 @@ def mask_grids(case: CaseMeasures) -> Iterator[Finding]:
         if mask is None or mask.twins:
             continue
         difference = mask.grid.difference(case.scans[reference].grid)
-        stored, resampled = (one.as_is if one else -9.0 for one in (mask.stored_fit, mask.resampled_fit))
-        lost = affine_is_lost(mask.stored_fit, mask.resampled_fit)
+        stored, resampled = _as_stored_and_resampled(mask)
+        lost = affine_is_lost(stored, resampled)
         if lost:
             todo = "Its array fits the scan voxel by voxel, its affine does not: copy the scan's affine over it."
         else:
@@ -48,16 +48,22 @@ def mask_grids(case: CaseMeasures) -> Iterator[Finding]:
         yield Finding(
             case.name, role, "error", "mask-grid",
             f"{_NAMES[role]} lies on the grid of no modality ({difference} of {reference}). {todo}",
-            fixable=role == "brain_mask" or not mask.voxels or max(stored, resampled) > FITS,
-            details={"reference": reference, "affine_is_lost": lost, "contrast_as_stored": round(stored, 3),
-                     "contrast_resampled": round(resampled, 3)},
+            fixable=not mask.voxels or lost or resampled > FITS,
+            details={"reference": reference, "affine_is_lost": lost, "fit_as_stored": round(stored, 3),
+                     "fit_resampled": round(resampled, 3)},
         )  # fmt: skip
 
 
-def affine_is_lost(stored: Fit | None, resampled: Fit | None) -> bool:
+def _as_stored_and_resampled(mask: MaskMeasures) -> tuple[float, float]:
+    """How well an array fits the scan voxel by voxel, and by its affine: a brain's overlap, or lesions' contrast."""
+    if mask.overlaps is not None:
+        return mask.overlaps
+    return tuple(_NO_FIT if one is None else one.as_is for one in (mask.stored_fit, mask.resampled_fit))
+
+
+def affine_is_lost(stored: float, resampled: float) -> bool:
     """Whether a mask's array fits the scan where its affine does not."""
-    believed = resampled.as_is if resampled else -9.0
-    return stored is not None and stored.as_is > FITS and stored.as_is > believed + FITS
+    return stored > FITS and stored > resampled + FITS
 
 
 def oblique_scans(case: CaseMeasures) -> Iterator[Finding]:

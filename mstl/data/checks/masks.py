@@ -79,6 +79,18 @@ def masks_outside(case: CaseMeasures) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def brain_masks_outside(case: CaseMeasures) -> Iterator[Finding]:
+    """Brain masks of which most lies on the scan's background."""
+    mask = case.brain_mask
+    if mask is not None and mask.outside and mask.outside > OUTSIDE_ERROR:
+        yield Finding(
+            case.name, "brain_mask", "error", "brain-mask-outside",
+            f"{mask.outside:.0%} of the brain mask lies on the scan's background. Is it another patient's, mirrored, "
+            "or without its affine? Make it again, or leave it out.",
+            details={"share": round(mask.outside, 3)},
+        )  # fmt: skip
+
+
 def specks(case: CaseMeasures) -> Iterator[Finding]:
     """Lesions of fewer than 3 voxels: slips of the hand, or leftovers of interpolation."""
     mask = case.mask

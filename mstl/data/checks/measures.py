@@ -58,7 +58,8 @@ class MaskMeasures:
     values: some of those that differ, from the lowest to the highest; kind: "binary", "scaled" (0 and one other),
     "soft" (within 0 to 1), "labels" (whole numbers) or "other". outside: share of lesion that lies on no foreground of
     the scan. twins: modalities on its grid. fit: how it fits its twins; stored_fit: how its array would fit the scan
-    of equal shape whose affine is another one, and resampled_fit where its own affine is believed.
+    of equal shape whose affine is another one, and resampled_fit where its own affine is believed. Of a brain mask
+    overlaps say the same two: its Dice with the foreground of the first scan.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class MaskMeasures:
     fit: Fit | None = None
     stored_fit: Fit | None = None
     resampled_fit: Fit | None = None
+    overlaps: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +172,7 @@ def _measure_mask(
     twins = {name: scan for name, scan in scans.items() if volume.grid.difference(scan[0].grid) is None}
     voxels = int(np.count_nonzero(mask))
     lesions, specks = _count_lesions(mask) if poses else (1, 0)
-    outside = [_outside(mask, *scan) for scan in twins.values()] if voxels and poses else []
+    outside = [_outside(mask, *scan) for scan in twins.values()] if voxels else []
     measures = {
         "path": volume.path, "grid": volume.grid, "kind": kind, "values": values, "voxels": voxels,
         "ml": voxels * abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000, "lesions": lesions,
@@ -180,6 +182,8 @@ def _measure_mask(
         measures["fit"] = fit_mask(mask, twins)
     elif poses and scans:
         measures["stored_fit"], measures["resampled_fit"] = _fits_of_stranger(mask, volume.grid, scans)
+    elif scans and not twins:
+        measures["overlaps"] = _overlaps_of_stranger(mask, volume.grid, *next(iter(scans.values())))
     return MaskMeasures(**measures)
 
 
@@ -223,3 +227,15 @@ def _fits_of_stranger(
     same = {name: scan for name, scan in scans.items() if first.grid.difference(scan[0].grid) is None}
     stored = fit_mask(mask, same) if mask.shape == first.shape else None
     return stored, fit_mask(resample(mask, grid, first.grid, nearest=True), same)
+
+
+def _overlaps_of_stranger(brain: np.ndarray, grid: Grid, scan: Volume, foreground: Foreground) -> tuple[float, float]:
+    """Dice of a brain mask on another grid with the foreground of a scan: its array as stored, and resampled."""
+    stored = _dice(brain, foreground) if brain.shape == scan.shape else 0.0
+    return stored, _dice(resample(brain, grid, scan.grid, nearest=True), foreground)
+
+
+def _dice(mask: np.ndarray, foreground: Foreground) -> float:
+    thinned = mask[tuple(slice(None, None, step) for step in foreground.stride)] > 0
+    both = np.count_nonzero(thinned & foreground.inside)
+    return float(2 * both / max(np.count_nonzero(thinned) + np.count_nonzero(foreground.inside), 1))

@@ -31,7 +31,10 @@ def test_a_mask_on_the_grid_of_any_modality_is_well(case):
     assert list(mask_grids(case())) == []
 
 
-@pytest.mark.parametrize(("stored", "resampled", "fixable"), [(None, 1.5, True), (1.5, 0.0, True), (0.1, 0.0, False)])
+@pytest.mark.parametrize(
+    ("stored", "resampled", "fixable"),
+    [(None, 1.5, True), (1.5, 0.0, True), (0.1, 0.0, False), (0.7, 0.35, False)],
+)
 def test_a_mask_on_another_grid_can_be_mended_where_the_lesions_tell_how(case, mask, stored, resampled, fixable):
     fits = {"stored_fit": stored and fit(stored), "resampled_fit": fit(resampled)}
     (found,) = mask_grids(case(mask=mask(grid=OTHER, twins=(), **fits)))
@@ -40,10 +43,18 @@ def test_a_mask_on_another_grid_can_be_mended_where_the_lesions_tell_how(case, m
 
 
 def test_an_affine_is_lost_only_where_the_array_fits_and_the_affine_does_not():
-    assert affine_is_lost(fit(1.5), fit(0.0))
-    assert affine_is_lost(fit(1.5), None)
-    assert not affine_is_lost(fit(1.5), fit(1.4))
-    assert not affine_is_lost(None, fit(1.5))
+    assert affine_is_lost(1.5, 0.0)
+    assert not affine_is_lost(1.5, 1.4)
+    assert not affine_is_lost(0.3, -9.0)
+
+
+@pytest.mark.parametrize(
+    ("overlaps", "fixable", "lost"),
+    [((0.9, 0.1), True, True), ((0.0, 0.8), True, False), ((0.55, 0.2), False, False), ((0.1, 0.0), False, False)],
+)
+def test_a_brain_mask_on_another_grid_can_be_mended_where_the_head_tells_how(case, mask, overlaps, fixable, lost):
+    (found,) = mask_grids(case(brain_mask=mask(grid=OTHER, twins=(), overlaps=overlaps)))
+    assert (found.role, found.fixable, found.details["affine_is_lost"]) == ("brain_mask", fixable, lost)
 
 
 def test_an_oblique_scan_is_noted_with_its_angle(case, scan):

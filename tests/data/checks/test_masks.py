@@ -1,7 +1,14 @@
 """Masks: values, emptiness, size, background and specks."""
 import pytest
 
-from mstl.data.checks.masks import empty_masks, large_masks, mask_values, masks_outside, specks
+from mstl.data.checks.masks import (
+    brain_masks_outside,
+    empty_masks,
+    large_masks,
+    mask_values,
+    masks_outside,
+    specks,
+)
 
 
 @pytest.mark.parametrize(("kind", "fixable"), [("soft", True), ("scaled", True), ("labels", False), ("other", False)])
@@ -31,3 +38,9 @@ def test_lesions_on_background_are_told_by_their_share(case, mask, share, levels
 @pytest.mark.parametrize(("count", "levels"), [(0, []), (2, ["note"]), (8, ["warning"])])
 def test_a_few_specks_are_noted_and_many_are_a_warning(case, mask, count, levels):
     assert [one.level for one in specks(case(mask=mask(specks=count)))] == levels
+
+
+@pytest.mark.parametrize(("share", "levels"), [(0.2, []), (0.8, ["error"]), (None, [])])
+def test_a_brain_mask_on_background_is_an_error(case, mask, share, levels):
+    assert [one.level for one in brain_masks_outside(case(brain_mask=mask(outside=share)))] == levels
+    assert list(brain_masks_outside(case())) == []
