@@ -17,12 +17,17 @@ ResampleMasks = Annotated[bool, typer.Option("--resample-masks", help="Accept ma
 
 def read_input(inputs: list[str]):
     """A `PreparedCohort` of a folder, or a `Cohort` of a cohort.csv or of one case of modality=path pairs."""
-    if all("=" in text for text in inputs):
+    if are_pairs(inputs):
         return one_case(pairs(inputs))
     if len(inputs) > 1:
         raise InputError(f"{len(inputs)} inputs were given; expected a cohort.csv, prepared folder or pairs.")
     path = Path(inputs[0])
     return mstl.PreparedCohort.open(path) if path.is_dir() else mstl.Cohort.from_csv(path)
+
+
+def are_pairs(inputs: list[str]) -> bool:
+    """Whether all inputs are modality=path; a path that holds `=` itself and is there is none."""
+    return all("=" in text and not Path(text).exists() for text in inputs)
 
 
 def one_case(files: dict[str, str]) -> mstl.Cohort:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import mstl
-from mstl.cli.inputs import BinariseMasks, ResampleMasks, one_case
+from mstl.cli.inputs import BinariseMasks, ResampleMasks, are_pairs, one_case
 from mstl.cli.terminal import console, listed_failures, numbers, pairs, progress, split
 from mstl.errors import InputError
 
@@ -54,7 +54,7 @@ def prepare(
 
 
 def _cohort(inputs: list[str], modalities: tuple[str, ...]) -> mstl.Cohort:
-    if all("=" in text for text in inputs):
+    if are_pairs(inputs):
         return one_case(pairs(inputs))
     if len(inputs) > 1:
         raise InputError(f"{len(inputs)} inputs were given; one cohort.csv or modality=file pairs are expected.")

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from mstl.data.bias_field import correct_bias
 from mstl.data.brain import find_brain_mask
+from mstl.data.brain_extracted import BACKGROUND_FRACTION, largest_part
 from mstl.data.case import MASKS, Case
 from mstl.data.grid import resample
 from mstl.data.preparation import Preparation
@@ -17,7 +18,6 @@ from mstl.data.step_log import StepLog
 from mstl.data.volume import Volume, read_mask, read_volume
 from mstl.errors import InputError
 
-BACKGROUND_FRACTION = 0.01  # of the 99th percentile: below is interpolation noise around an extracted brain
 NEGATIVE_FRACTION = 0.1  # of the voxels that are not 0; interpolation leaves about 0.01
 
 
@@ -149,8 +149,4 @@ def _not_background(reference: Volume) -> np.ndarray:
             f"{reference.path} is negative in much of the scan, so brain cannot be told from background. "
             "Give the case a brain_mask, or the scan as it was before it was normalised."
         )
-    brain = data > BACKGROUND_FRACTION * np.percentile(data, 99)
-    labels, count = ndimage.label(brain)
-    if count > 1:
-        brain = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-    return ndimage.binary_fill_holes(brain)
+    return ndimage.binary_fill_holes(largest_part(data > BACKGROUND_FRACTION * np.percentile(data, 99)))

@@ -72,12 +72,14 @@ def convert_tree(
     A 4D file becomes a file a volume: `name_0`, `name_1` and so on. A file that is there already is kept, so that a
     second call takes up what is missing; one that cannot be converted is listed with its reason and stops no other.
     `jobs`: files at a time (joblib). `progress` is called with a scan's name when it is done. Raises `InputError`
-    for an unknown suffix, or where there is no scan.
+    for an unknown suffix, where there is no scan, or where `target` is a file.
     """
     check_jobs(jobs)
     if suffix not in WRITTEN:
         raise InputError(f"Suffix {suffix!r} cannot be written. Choose one of {', '.join(WRITTEN)}.")
     source, target = Path(source), Path(target)
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target} is a file; the scans of a folder need a folder to go to. Choose another name.")
     scans = find_scans(source, without=target)
     names = {scan: _stem(target / scan.relative_to(source)) for scan in scans}
     times = Counter(names.values())

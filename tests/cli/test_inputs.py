@@ -1,7 +1,7 @@
 """Commands read a prepared folder, a cohort.csv, or the files of one case."""
 import pytest
 
-from mstl.cli.inputs import one_case, read_input
+from mstl.cli.inputs import are_pairs, one_case, read_input
 from mstl.data.cohort import Cohort
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
@@ -12,6 +12,14 @@ def test_a_folder_a_csv_and_pairs_are_told_apart(tmp_path, tiny_cohort, tiny_pre
     assert isinstance(read_input([str(tiny_prepared.folder)]), PreparedCohort)
     assert read_input([str(tmp_path / "cohort.csv")]).subjects == tiny_cohort.subjects
     assert isinstance(read_input(["flair=a.nii.gz", "t1=b.nii.gz"]), Cohort)
+
+
+def test_a_path_that_holds_an_equals_sign_is_a_path(tmp_path, tiny_cohort):
+    csv = tmp_path / "site=1" / "cohort.csv"
+    csv.parent.mkdir()
+    tiny_cohort.to_csv(csv)
+    assert read_input([str(csv)]).subjects == tiny_cohort.subjects
+    assert are_pairs([f"flair={csv}"])
 
 
 def test_one_case_is_named_as_its_first_file():

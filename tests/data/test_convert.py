@@ -204,6 +204,11 @@ def test_a_tree_may_be_converted_where_it_lies(tree):
     assert len(done.written) == 3
 
 
+def test_a_tree_does_not_go_into_a_file(tree, tmp_path):
+    (tmp_path / "out.mha").write_text("mine")
+    assert "is a file" in error_of(convert_tree, tree, tmp_path / "out.mha")
+
+
 def test_a_folder_without_scans_and_an_unknown_suffix_are_errors(tmp_path):
     assert "holds no scan" in error_of(convert_tree, tmp_path, tmp_path / "out")
     assert "is no folder" in error_of(find_scans, tmp_path / "gone")

@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from mstl.data.brain_extracted import BACKGROUND_FRACTION, largest_part
 from mstl.data.checks.finding import Finding
 from mstl.data.formats import open_scan
 from mstl.data.grid import TOLERANCE_MM, Grid
@@ -17,7 +18,6 @@ from mstl.errors import InputError
 
 _FORM_TOLERANCE = 2e-3  # of the spacing: the precision of a qform
 _SPACING_TOLERANCE = 1e-2  # relative, of a form's columns against the header's voxel sizes
-_BACKGROUND = 0.01  # of the 99th percentile
 
 
 def file_finding(case: str, role: str, path: Path, message: str, *, grids: Sequence[Grid]) -> Finding:
@@ -115,8 +115,6 @@ def nan_outside_brain(data: np.ndarray) -> bool:
     if not finite.any():
         return False
     known = np.where(finite, data, 0)
-    labels, count = ndimage.label(known > _BACKGROUND * np.percentile(known[finite], 99))
-    if not count:
-        return False
-    brain = ndimage.binary_fill_holes(labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]))
-    return not np.any(brain & ~finite)
+    bright = known > BACKGROUND_FRACTION * np.percentile(known[finite], 99)
+    brain = ndimage.binary_fill_holes(largest_part(bright))
+    return bool(bright.any() and not np.any(brain & ~finite))
