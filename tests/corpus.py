@@ -117,6 +117,12 @@ def set_forms(qform: Callable[[np.ndarray], np.ndarray]) -> Callable:
     return change
 
 
+def without_position(scan: nib.Nifti1Image) -> nib.Nifti1Image:
+    for set_form in (scan.set_sform, scan.set_qform):
+        set_form(scan.affine, code=0)
+    return scan
+
+
 def repeated(times: int) -> Callable:
     def change(scan: nib.Nifti1Image) -> nib.Nifti1Image:
         return nib.Nifti1Image(np.stack([np.asarray(scan.dataobj)] * times, axis=-1), scan.affine)
@@ -270,6 +276,7 @@ FAULTS: dict[str, Fault] = {
     "a text file": Fault(into_text, "unreadable", role="t2"),
     "several volumes": Fault(image("t1", repeated(2)), "four-d", role="t1"),
     "one volume in 4D": Fault(image("t1", repeated(1)), "one-volume", "note", "t1", fixable=True),
+    "no position": Fault(image("t1", without_position), "no-position", "warning", "t1"),
     "a qform that mirrors": Fault(
         image("t1", set_forms(lambda affine: affine @ np.diag([-1, 1, 1, 1]))), "forms", role="t1", fixable=True
     ),

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from mstl.data.brain_extracted import BACKGROUND_FRACTION, largest_part
+from mstl.data.case import MODALITIES
 from mstl.data.checks.finding import Finding
 from mstl.data.formats import open_scan
 from mstl.data.grid import TOLERANCE_MM, Grid
@@ -27,9 +28,17 @@ def file_finding(case: str, role: str, path: Path, message: str, *, grids: Seque
 
 
 def header_findings(case: str, role: str, path: Path) -> Iterator[Finding]:
-    """What is odd in the header of a file that can be read: axes of one voxel behind the third."""
-    image = load_raw(path)
-    if image is not None and len(image.shape) > 3:
+    """What is odd in the header of a NIfTI file that can be read: no position, or one volume in more than 3D."""
+    image = load_raw(file_of(path))
+    if image is None:
+        return
+    if role in MODALITIES and image.header["sform_code"] <= 0 and image.header["qform_code"] <= 0:
+        yield Finding(
+            case, role, "warning", "no-position",
+            f"{role} states no position (sform and qform have code 0): its first axis is taken to run to the left, "
+            "which nobody can check. Export it again from the scanner's files.",
+        )  # fmt: skip
+    if len(image.shape) > 3 and volume_of(path) is None:
         yield Finding(
             case, role, "note", "one-volume",
             f"{role} is {len(image.shape)}D of shape {image.shape}, with one volume: mstl reads it as 3D, other "

@@ -95,3 +95,10 @@ def test_one_volume_of_several_and_other_formats_are_diagnosed_too(tmp_path):
     assert (found.rule, found.fixable) == ("nan", True)
     write_volume(tmp_path / "x.nrrd", np.full((3, 4, 5), 2, np.int16), AFFINE)
     assert file_finding("a", "t1", tmp_path / "x.nrrd", "", grids=[]).rule == "constant"
+
+
+def test_a_scan_without_position_and_one_volume_of_several_are_told_apart(tmp_path):
+    bare = nib.Nifti1Image(np.ones((4, 5, 6, 2), np.float32), None)
+    nib.save(bare, tmp_path / "bare.nii")
+    assert [one.rule for one in header_findings("a", "t1", tmp_path / "bare.nii#1")] == ["no-position"]
+    assert list(header_findings("a", "mask", tmp_path / "bare.nii#1")) == []
