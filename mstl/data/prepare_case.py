@@ -28,6 +28,7 @@ from mstl.errors import InputError
 from mstl.files import read_json, whole_folder, write_json
 
 FORMAT = 2  # raise it where equal parameters would give other arrays
+MOST_OUTSIDE = 0.5  # of the lesions; a brain mask may miss a lesion at its surface
 
 
 def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
@@ -96,7 +97,7 @@ def _placed(scans: CaseScans, preparation: Preparation, log: StepLog) -> tuple[C
     brain = find_brain(scans, preparation, log)
     if "n4" in preparation.steps:
         scans = without_bias(scans, brain, log)
-    return scans, brain, _grid(scans.reference, brain, preparation, log)
+    return scans, brain, _grid(scans, brain, preparation, log)
 
 
 def _image(
@@ -120,15 +121,31 @@ def _field_of_view(scan: Volume, grid: Grid) -> np.ndarray:
     return resample(np.ones(scan.shape, np.uint8), scan.grid, grid, nearest=True).astype(bool)
 
 
-def _grid(reference: Volume, brain: np.ndarray, preparation: Preparation, log: StepLog) -> Grid:
+def _grid(scans: CaseScans, brain: np.ndarray, preparation: Preparation, log: StepLog) -> Grid:
     """The prepared grid in the reference's own world, also where it is a box of MNI space seen from there."""
+    reference = scans.reference
     if "mni" not in preparation.steps:
-        return native_grid(reference.grid, brain, preparation)
+        return native_grid(reference.grid, brain | _lesions(scans, brain), preparation)
     with log.step("mni", template="ICBM 2009a symmetric, T1", method="affine, mutual information") as record:
         found = align_to_mni(reference, brain)
         there = mni_grid(preparation)
         record["matrix"], record["affine"] = found.matrix.tolist(), there.affine.tolist()
     return Grid(there.shape, np.linalg.inv(found.matrix) @ there.affine)
+
+
+def _lesions(scans: CaseScans, brain: np.ndarray) -> np.ndarray:
+    """Lesions on the reference's grid, bool; the box holds them too where a few voxels lie beyond the brain."""
+    mask, reference = scans.masks.get("mask"), scans.reference
+    if mask is None:
+        return np.zeros_like(brain)
+    lesions = resample(mask.data, mask.grid, reference.grid, nearest=True).astype(bool)
+    outside, total = np.count_nonzero(lesions & ~brain), np.count_nonzero(lesions)
+    if outside > MOST_OUTSIDE * total:
+        raise InputError(
+            f"{outside} of {total} lesion voxels of {mask.path} lie outside the brain. Is it the mask of this scan? "
+            "Check both, or give the case a brain_mask that covers the lesions."
+        )
+    return lesions
 
 
 def _normalised(values: np.ndarray, inside: np.ndarray, method: str, path: Path) -> tuple[np.ndarray, list | None]:
@@ -165,8 +182,8 @@ def _mask(mask: Volume | None, grid: Grid) -> np.ndarray | None:
     cut = int(np.count_nonzero(mask.data.astype(bool) & (inside == 0)))
     if cut:
         raise InputError(
-            f"Mask {mask.path} has {cut} lesion voxels outside the box around the brain, where they would be lost. "
-            "Check the mask, or give the case a brain_mask that covers them."
+            f"Mask {mask.path} has {cut} lesion voxels outside of the prepared box, where they would be lost. "
+            "Check the mask, or ask for a larger --shape."
         )
     return resample(mask.data, mask.grid, grid, nearest=True)
 

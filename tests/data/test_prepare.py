@@ -176,7 +176,7 @@ def test_each_modality_is_normalised_in_the_brain_and_zero_around_it(tmp_path, t
 
 
 def test_a_given_brain_mask_says_what_is_brain(tmp_path, make_case):
-    case = make_case(tmp_path, "p")
+    case = replace(make_case(tmp_path, "p"), mask=None)
     flair = read_volume(case.images["flair"])
     brain = np.zeros(flair.shape, np.uint8)
     brain[8:16, 8:18, 6:14] = 1
@@ -458,7 +458,7 @@ def test_parameters_that_cannot_be_met_are_errors_before_anything_is_written(
 
 
 def test_a_brain_smaller_than_a_voxel_is_an_error(tmp_path, make_case):
-    case = make_case(tmp_path, "p")
+    case = replace(make_case(tmp_path, "p"), mask=None)
     flair = read_volume(case.images["flair"])
     brain = np.zeros(flair.shape, np.uint8)
     brain[11, 13, 9] = 1

@@ -124,3 +124,29 @@ def test_a_scan_of_elsewhere_is_named(tmp_path, make_case):
     far = replace(case, images={**case.images, "t1": tmp_path / "far.nii.gz"})
     with pytest.raises(InputError, match=r"far\.nii\.gz shows nothing of the brain"):
         prepare_case(far, tmp_path / "out", preparation=Preparation(MODALITIES, steps=("regrid",)))
+
+
+def with_brain(case: Case, path, *, without) -> Case:
+    """The case with a brain mask that ends before its lesions, or a part of them."""
+    lesions = read_mask(case.mask)
+    brain = np.ones(lesions.shape, np.uint8)
+    brain[without] = 0
+    write_volume(path, brain, lesions.affine)
+    return replace(case, brain_mask=path)
+
+
+def test_the_box_holds_lesions_that_reach_beyond_the_brain(tmp_path, make_case):
+    case = make_case(tmp_path, "p")
+    low = np.argwhere(read_mask(case.mask).data).min(0)
+    case = with_brain(case, tmp_path / "brain.nii.gz", without=np.s_[: low[0] + 2])
+    prepared = PreparedCase(prepare_case(case, tmp_path / "out", preparation=Preparation(MODALITIES)))
+    assert_array_equal(to_native(prepared.mask, prepared, nearest=True).data, read_mask(case.mask).data)
+    assert np.any(prepared.mask[:][np.asarray(prepared.image[..., 0]) == 0])
+
+
+def test_lesions_that_lie_outside_of_the_brain_for_the_most_part_are_an_error(tmp_path, make_case):
+    case = make_case(tmp_path, "p")
+    high = np.argwhere(read_mask(case.mask).data).max(0)
+    case = with_brain(case, tmp_path / "brain.nii.gz", without=np.s_[: high[0] + 1])
+    with pytest.raises(InputError, match=r"Case p: \d+ of \d+ lesion voxels of .*mask\.nii\.gz lie outside the brain"):
+        prepare_case(case, tmp_path / "out", preparation=Preparation(MODALITIES))
