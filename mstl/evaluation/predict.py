@@ -104,6 +104,7 @@ def _write_prediction(out: Path, case: PreparedCase, probability: np.ndarray, fa
         "space": "grid of the reference scan",
         "reference": reference,
         MOTIONS: motions(case),
+        "brain": next((step["method"] for step in case.record["steps"] if step["name"] == "brain"), None),
         "lesion_ml": float(prediction.sum() * np.prod(native.spacing) / 1000),
         **facts,
     }

@@ -108,6 +108,8 @@ def test_the_sidecar_names_space_threshold_and_weights(run, tiny_prepared, tmp_p
     assert sidecar["weights_sha256"] == sha256(run.weights("best"))
     assert sidecar["reference"] == tiny_prepared[0].record["sources"]["flair"]
     assert sidecar["space"] == "grid of the reference scan"
+    assert sidecar["brain"].startswith("above 0.01")
+    assert sidecar["scans_to_reference"]["t1"] == np.eye(4).tolist()
 
 
 def test_the_threshold_of_the_run_is_chosen_on_its_validation_cases_and_used(run, tiny_prepared, tmp_path):
