@@ -103,6 +103,8 @@ def _column(scan: _Scan | None) -> str:
             return "mask"
         return "brain_mask" if "brain" in about.lower() else ""
     column = _COLUMN.get(suffix, "")
+    if scan.entities.get("part", "mag") != "mag":  # phase, real and imaginary parts
+        return ""
     if "ce" in scan.entities:
         return "t1ce" if column == "t1" else ""
     return column

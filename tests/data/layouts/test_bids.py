@@ -32,6 +32,11 @@ def test_modalities_are_suffixes_and_a_contrast_agent_makes_t1_t1ce(tmp_path):
     assert {item.path.name for item in index.left_out} == {"sub-01_ses-1_PDw.nii.gz", "sub-01_ses-1_dwi.nii.gz"}
 
 
+def test_of_complex_scans_only_the_magnitude_is_taken(tmp_path):
+    parts = (f"sub-01/anat/sub-01_part-{part}_T2w.nii.gz" for part in ("phase", "mag", "real", "imag"))
+    assert files(index_of(tmp_path, *parts))["sub-01"] == {"t2": "sub-01_part-mag_T2w.nii.gz"}
+
+
 @pytest.mark.parametrize(
     "mask",
     [
