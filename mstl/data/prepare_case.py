@@ -25,7 +25,7 @@ from mstl.data.step_log import StepLog
 from mstl.data.target_grid import AXES, mni_grid, native_grid
 from mstl.data.volume import Volume
 from mstl.errors import InputError
-from mstl.files import read_json, whole_folder, write_json
+from mstl.files import whole_folder, write_json
 
 FORMAT = 2  # raise it where equal parameters would give other arrays
 MOST_OUTSIDE = 0.5  # of the lesions; a brain mask may miss a lesion at its surface
@@ -71,14 +71,25 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
 
 def _ready(case: Case, folder: Path, sources: dict, preparation: Preparation) -> bool:
     """Whether `folder` holds the case, made from equal files and parameters; a scale that it lacks is laid on it."""
-    if not (folder / RECORD).exists():
+    stored = _stored(folder)
+    if stored is None:
         return False
-    recorded = read_json(folder / RECORD).get("fingerprint")
+    recorded = stored.record.get("fingerprint")
     fingerprint = _fingerprint(case, sources, preparation)
     without_scale = _fingerprint(case, sources, replace(preparation, landmarks=None))
     if recorded != fingerprint and recorded == without_scale:
         _standardise(folder, preparation, fingerprint)
     return recorded in (fingerprint, without_scale)
+
+
+def _stored(folder: Path) -> PreparedCase | None:
+    """The prepared case in `folder`; None where there is none, or a file of it is missing or damaged."""
+    try:
+        case = PreparedCase(folder)
+        _, mask = case.image, case.mask
+    except InputError:
+        return None
+    return case if (mask is not None) == (case.record.get("lesion_voxels") is not None) else None
 
 
 @contextmanager

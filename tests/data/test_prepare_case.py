@@ -150,3 +150,17 @@ def test_lesions_that_lie_outside_of_the_brain_for_the_most_part_are_an_error(tm
     case = with_brain(case, tmp_path / "brain.nii.gz", without=np.s_[: high[0] + 1])
     with pytest.raises(InputError, match=r"Case p: \d+ of \d+ lesion voxels of .*mask\.nii\.gz lie outside the brain"):
         prepare_case(case, tmp_path / "out", preparation=Preparation(MODALITIES))
+
+
+@pytest.mark.parametrize("damage", ["case.json", "image.npy", "mask.npy", "no mask"])
+def test_a_damaged_case_is_prepared_again(tmp_path, make_case, damage):
+    case, folder = make_case(tmp_path, "a"), tmp_path / "out"
+    prepare_case(case, folder, preparation=Preparation(MODALITIES))
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".npy"}
+    if damage == "no mask":
+        (folder / "mask.npy").unlink()
+    else:
+        (folder / damage).write_bytes((folder / damage).read_bytes()[:-40])
+    prepare_case(case, folder, preparation=Preparation(MODALITIES))
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".npy"} == before
+    assert PreparedCase(folder).has_mask
