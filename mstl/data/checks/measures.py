@@ -14,8 +14,9 @@ from mstl.data.case import MODALITIES, Case
 from mstl.data.checks.coarse import shrink
 from mstl.data.checks.finding import Finding
 from mstl.data.checks.foreground import Foreground, find_foreground
+from mstl.data.checks.head import head_signals
 from mstl.data.checks.pose import Fit, fit_mask
-from mstl.data.checks.reading import file_finding, header_findings
+from mstl.data.checks.reading import file_finding, header_findings, possible_grids
 from mstl.data.grid import Grid, resample
 from mstl.data.volume import Volume, read_volume
 from mstl.errors import InputError
@@ -32,7 +33,8 @@ class ScanMeasures:
 
     extent_mm, centre_mm: of the foreground's box, towards R, A, S. cut: sides where the array ends within the
     foreground, such as "S". levels: how many values differ in a sample of the foreground. clipped: share of the
-    foreground at the highest value; negative: share below 0. coarse: see `coarse.shrink`.
+    foreground at the highest value; negative: share below 0. coarse: see `coarse.shrink`. head_signals: see
+    `head.head_signals`, of scans with skull.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class ScanMeasures:
     levels: int
     clipped: float
     coarse: np.ndarray | None
+    head_signals: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,10 @@ class MaskMeasures:
 
 @dataclass(frozen=True, eq=False)
 class CaseMeasures:
-    """All that is known of a case once its files were read; `findings` are on files that could not be."""
+    """All that is known of a case once its files were read; `findings` are on files that could not be.
+
+    unread: modalities that could not be read, with the grids that they may lie on, () where that is unknown.
+    """
 
     name: str
     subject: str
@@ -89,6 +95,7 @@ class CaseMeasures:
     mask: MaskMeasures | None = None
     brain_mask: MaskMeasures | None = None
     findings: tuple[Finding, ...] = ()
+    unread: Mapping[str, tuple[Grid, ...]] = field(default_factory=dict)
 
 
 def measure_case(case: Case) -> CaseMeasures:
@@ -113,6 +120,7 @@ def measure_case(case: Case) -> CaseMeasures:
         _measure_mask(volumes["mask"], scans) if "mask" in volumes else None,
         _measure_mask(volumes["brain_mask"], scans, poses=False) if "brain_mask" in volumes else None,
         tuple(findings),
+        {role: possible_grids(case.files[role]) for role in failures if role in MODALITIES},
     )
 
 
@@ -137,6 +145,7 @@ def _measure_scan(volume: Volume, foreground: Foreground) -> ScanMeasures:
         levels=len(np.unique(sample)),
         clipped=float(np.mean(values == high)) if len(values) else 0.0,
         coarse=shrink(volume, foreground),
+        head_signals=None if foreground.extracted else head_signals(volume, foreground),
     )
 
 
@@ -172,7 +181,8 @@ def _measure_mask(
     twins = {name: scan for name, scan in scans.items() if volume.grid.difference(scan[0].grid) is None}
     voxels = int(np.count_nonzero(mask))
     lesions, specks = _count_lesions(mask) if poses else (1, 0)
-    outside = [_outside(mask, *scan) for scan in twins.values()] if voxels else []
+    places = np.flatnonzero(mask.ravel(order="F"))  # in the order of memory, which is far quicker
+    outside = [_outside(places, *scan) for scan in twins.values()] if voxels else []
     measures = {
         "path": volume.path, "grid": volume.grid, "kind": kind, "values": values, "voxels": voxels,
         "ml": voxels * abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000, "lesions": lesions,
@@ -212,9 +222,8 @@ def _count_lesions(mask: np.ndarray) -> tuple[int, int]:
     return count, int(np.count_nonzero(np.bincount(labels.ravel(order="K"))[1:] < SPECK_VOXELS))
 
 
-def _outside(mask: np.ndarray, scan: Volume, foreground: Foreground) -> float:
-    """Share of the mask that lies on background; looked up in the order of memory, which is far quicker."""
-    places = np.flatnonzero(mask.ravel(order="F"))
+def _outside(places: np.ndarray, scan: Volume, foreground: Foreground) -> float:
+    """Share of a mask's voxels, flat indices with the first axis fastest, that lie on background."""
     values = scan.data.ravel(order="F")[places].astype(np.float32)
     return float(np.mean(np.abs(values - foreground.background) <= foreground.threshold))
 
