@@ -186,7 +186,7 @@ def _measure_mask(
     measures = {
         "path": volume.path, "grid": volume.grid, "kind": kind, "values": values, "voxels": voxels,
         "ml": voxels * abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000, "lesions": lesions,
-        "specks": specks, "outside": min(outside) if outside else None, "twins": tuple(twins),
+        "specks": specks, "outside": min(outside, default=None), "twins": tuple(twins),
     }  # fmt: skip
     if poses and twins:
         measures["fit"] = fit_mask(mask, twins)
