@@ -214,6 +214,11 @@ def copied(role: str, source: str) -> Callable:
     return plant
 
 
+def all_copied(case: Case, other: Case) -> None:
+    for role in MODALITIES:
+        shutil.copyfile(other.files[role], case.files[role])
+
+
 def saved_as(*roles: str) -> Callable:
     """Plant scans of the other case, saved with other intensities so that no voxel is equal."""
 
@@ -326,7 +331,16 @@ FAULTS: dict[str, Fault] = {
     "a brain too long": Fault(affines(scaled(1, 1.6, 1)), "odd-extent", "warning", "flair"),
     "micrometres": Fault(affines(scaled(0.1, 0.1, 0.1)), "size", "warning", "flair"),
     "another patient's scan": Fault(copied("t2", "t2"), "duplicate", role="t2"),
+    "a patient twice": Fault(all_copied, "duplicate", role=""),
     "one scan as two modalities": Fault(copied("t1", "t2"), "duplicate", role="t2"),
-    "a scan saved again": Fault(saved_as(*MODALITIES), "alike", "warning", "flair"),
+    "a scan saved again": Fault(saved_as(*MODALITIES), "alike", "warning", ""),
     "a scan resampled": Fault(resampled, "alike", "warning", "t1"),
+}
+
+RAW_FAULTS: dict[str, Fault] = {  # of cases as a scanner gives them: with skull, each scan on its own grid
+    "flair and t1 of heads exchanged": Fault(exchanged("flair", "t1"), "exchanged", "warning", "flair"),
+    "t1 and t2 of heads exchanged": Fault(exchanged("t1", "t2"), "contrast", "warning", "t2"),
+    "a raw flair of two positions": Fault(
+        image("flair", set_forms(lambda affine: affine @ np.diag([-1, 1, 1, 1]))), "forms", role="flair", fixable=True
+    ),
 }

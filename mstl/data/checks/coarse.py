@@ -25,7 +25,7 @@ def shrink(volume: Volume, foreground: Foreground) -> np.ndarray | None:
     values = volume.data[tuple(slice(None, None, step) for step in foreground.stride)][box[0]].astype(np.float32)
     known = values[inside]
     values = np.where(inside, (values - known.mean()) / (known.std() or 1.0), 0)
-    blocks = _block_means(_towards_ras(values, volume.affine))
+    blocks = block_means(_towards_ras(values, volume.affine))
     return blocks.astype(np.float16)
 
 
@@ -33,7 +33,8 @@ def _towards_ras(values: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return nib.orientations.apply_orientation(values, nib.io_orientation(affine))
 
 
-def _block_means(values: np.ndarray) -> np.ndarray:
+def block_means(values: np.ndarray) -> np.ndarray:
+    """Means of `(16, 16, 16)` blocks of an array that is at least as large."""
     for axis, side in enumerate(values.shape):
         edges = np.linspace(0, side, SIDE + 1).round().astype(int)
         shape = [1, 1, 1]
@@ -56,14 +57,14 @@ def tissue_signals(coarse: np.ndarray) -> tuple[float, float, float]:
     Least squares of the blocks on the tissue maps of `load_template` in its own brain's box: rough, for no head
     is registered, but the order of the three holds.
     """
-    maps = _tissue_maps()
+    maps = tissue_maps()
     used = maps.sum(axis=1) > 0.5
     weights, *_ = np.linalg.lstsq(maps[used], coarse.astype(np.float32).ravel()[used], rcond=None)
     return tuple(float(weight) for weight in weights)
 
 
 @lru_cache(maxsize=1)
-def _tissue_maps() -> np.ndarray:
+def tissue_maps() -> np.ndarray:
     """White, grey and fluid of the template `(4096, 3)`, as `shrink` would cut a brain."""
     from mstl.data.heads.anatomy import load_template
 
@@ -71,5 +72,5 @@ def _tissue_maps() -> np.ndarray:
     brain = np.kron(template.depth > 0, np.ones((2, 2, 2), bool))[tuple(map(slice, template.grey.shape))]
     box = ndimage.find_objects(brain.view(np.uint8))[0]
     fluid = np.clip(1 - template.white - template.grey, 0, 1)
-    maps = [_block_means(np.where(brain, tissue, 0)[box]) for tissue in (template.white, template.grey, fluid)]
+    maps = [block_means(np.where(brain, tissue, 0)[box]) for tissue in (template.white, template.grey, fluid)]
     return np.stack([one.ravel() for one in maps], axis=1).astype(np.float32)

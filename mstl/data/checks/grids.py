@@ -1,6 +1,7 @@
 """Rules about where files lie: modalities on several grids, masks on another one, oblique and thick scans."""
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -36,7 +37,7 @@ def mask_grids(case: CaseMeasures) -> Iterator[Finding]:
         return
     reference = next(iter(case.scans))
     for role, mask in zip(_NAMES, (case.mask, case.brain_mask), strict=True):
-        if mask is None or mask.twins:
+        if mask is None or mask.twins or _may_lie_on_unread(case, mask):
             continue
         difference = mask.grid.difference(case.scans[reference].grid)
         stored, resampled = _as_stored_and_resampled(mask)
@@ -52,6 +53,18 @@ def mask_grids(case: CaseMeasures) -> Iterator[Finding]:
             details={"reference": reference, "affine_is_lost": lost, "fit_as_stored": round(stored, 3),
                      "fit_resampled": round(resampled, 3)},
         )  # fmt: skip
+
+
+def _may_lie_on_unread(case: CaseMeasures, mask: MaskMeasures) -> bool:
+    """Whether a mask may lie on the grid of a scan that could not be read, so that its own fault is none.
+
+    Where that grid is unknown it may, unless scans of the case share one grid, which is then the lost scan's too.
+    """
+    if any(mask.grid.difference(grid) is None for grids in case.unread.values() for grid in grids):
+        return True
+    grids = [scan.grid for scan in case.scans.values()]
+    shared = any(one.difference(other) is None for one, other in itertools.combinations(grids, 2))
+    return () in case.unread.values() and not shared
 
 
 def _as_stored_and_resampled(mask: MaskMeasures) -> tuple[float, float]:

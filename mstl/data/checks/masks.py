@@ -43,7 +43,7 @@ def empty_masks(case: CaseMeasures) -> Iterator[Finding]:
     if case.brain_mask is not None and case.brain_mask.voxels == 0:
         yield Finding(
             case.name, "brain_mask", "error", "empty-brain-mask",
-            f"Brain mask {case.brain_mask.path} is empty. Make it again, or leave it out.",
+            "Brain mask is empty. Make it again, or leave it out.",
         )  # fmt: skip
 
 

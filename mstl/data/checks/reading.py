@@ -18,13 +18,32 @@ from mstl.data.selector import file_of, volume_of
 from mstl.errors import InputError
 
 _FORM_TOLERANCE = 2e-3  # of the spacing: the precision of a qform
+_NO_FORM = "no other file of the case lies on just one of them"
+_NO_FILE = "it is one volume of a 4D file"
 _SPACING_TOLERANCE = 1e-2  # relative, of a form's columns against the header's voxel sizes
 
 
 def file_finding(case: str, role: str, path: Path, message: str, *, grids: Sequence[Grid]) -> Finding:
     """The finding on a file that could not be read with `message`; `grids` are those of the case's other files."""
     rule, fixable = _diagnose(path, grids)
+    message = message.replace(str(file_of(path)), file_of(path).name)
+    if rule == "forms" and not fixable:
+        message += f" --fix cannot: {_NO_FORM if volume_of(path) is None else _NO_FILE}."
     return Finding(case, role, "error", rule, message, fixable)
+
+
+def possible_grids(path: Path) -> tuple[Grid, ...]:
+    """The grids that a scan which cannot be read may lie on: those of its sform and qform; () where it is unknown."""
+    if not file_of(path).is_file():
+        return ()
+    try:
+        scan = open_scan(path)
+        return (Grid(scan.shape[:3], scan.affine),)
+    except InputError:
+        image = load_raw(file_of(path))
+        if image is None or len(image.shape) < 3:
+            return ()
+        return tuple(Grid(tuple(image.shape[:3]), form) for form in (image.get_sform(), image.get_qform()))
 
 
 def header_findings(case: str, role: str, path: Path) -> Iterator[Finding]:

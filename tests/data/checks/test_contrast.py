@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mstl.data.checks.coarse import _tissue_maps
+from mstl.data.checks.coarse import tissue_maps
 from mstl.data.checks.contrast import exchanged_modalities
 from mstl.data.checks.pose import Fit, Pose
 
@@ -10,7 +10,7 @@ FLAIR, T1, T2 = (-0.2, 0.6, -2.0), (0.7, -0.1, -2.0), (-0.5, -0.1, 2.2)
 
 
 def coarse(signals) -> np.ndarray:
-    return (_tissue_maps() @ np.array(signals)).reshape(16, 16, 16)
+    return (tissue_maps() @ np.array(signals)).reshape(16, 16, 16)
 
 
 def scans(scan, **signals):

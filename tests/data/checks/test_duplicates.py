@@ -43,3 +43,15 @@ def test_sessions_of_one_subject_may_look_alike_but_not_equal(case, scan, noise,
     scans = {"a_1": coarse(1), "a_2": coarse(1, noise=noise)}
     cases = [case(name, subject="a", scans={"t1": scan(sha256=name, coarse=one)}) for name, one in scans.items()]
     assert len(list(alike_scans(cases, sides=NOWHERE))) == count
+
+
+def test_a_patient_who_is_there_twice_is_one_finding_that_names_the_modalities(case, scan):
+    scans = {role: scan(sha256=role, coarse=coarse(1)) for role in ("flair", "t1", "t2")}
+    (found,) = same_voxels([case(name, scans=scans) for name in "ab"], sides=NOWHERE)
+    assert (found.case, found.role, found.details["other"]) == ("b", "", "a")
+    assert "flair, t1, t2 have the very voxels of flair, t1, t2 of a" in found.message
+    saved_again = [
+        case(name, scans={role: scan(sha256=f"{role} {name}", coarse=coarse(1)) for role in scans}) for name in "ab"
+    ]
+    (found,) = alike_scans(saved_again, sides=NOWHERE)
+    assert (found.role, found.level, list(found.details["roles"])) == ("", "warning", ["flair", "t1", "t2"])
