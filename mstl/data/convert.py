@@ -10,8 +10,8 @@ import joblib
 import numpy as np
 
 from mstl.data.formats import WRITTEN, open_scan, suffix_of, write_scan
+from mstl.data.formats.scan import Scan, check_3d
 from mstl.data.jobs import check_jobs
-from mstl.data.scan import Scan, check_3d
 from mstl.data.selector import volume_of
 from mstl.errors import InputError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mstl.data.formats import open_scan, write_scan
+from mstl.data.formats.scan import check_3d
 from mstl.data.grid import Grid
-from mstl.data.scan import check_3d
 from mstl.data.selector import volume_of
 from mstl.errors import InputError
 

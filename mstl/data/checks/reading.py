@@ -13,7 +13,7 @@ from mstl.data.case import MODALITIES
 from mstl.data.checks.finding import Finding
 from mstl.data.formats import open_scan
 from mstl.data.grid import TOLERANCE_MM, Grid
-from mstl.data.scan import check_size, trimmed
+from mstl.data.formats.scan import check_size, trimmed
 from mstl.data.selector import file_of, volume_of
 from mstl.errors import InputError
 

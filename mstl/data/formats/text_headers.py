@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from mstl.data.scan import check_size, unreadable
+from mstl.data.formats.scan import check_size, unreadable
 from mstl.errors import InputError
 
 _LONGEST_HEADER = 1 << 20  # bytes; headers have some hundred, with every field of a DICOM some ten thousand

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mstl.data.scan import no_real_numbers
-from mstl.data.text_headers import Block, Header, header_lines
+from mstl.data.formats.scan import no_real_numbers
+from mstl.data.formats.text_headers import Block, Header, header_lines
 
 _FIELD = re.compile(r"\s*([^=:]{1,100}?)\s*[=:]\s*(.*)")
 _LAST = re.compile(r"\s*ElementDataFile\s*[=:]")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from mstl.data.itk_files import open_itk, write_itk
+from mstl.data.formats.itk_files import open_itk, write_itk
 from mstl.errors import InputError
 from tests.scans import AFFINE, VALUES, write_one
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from mstl.data.formats.scan import Scan, check_size, damaged, no_real_numbers, trimmed, unreadable
 from mstl.data.grid import TOLERANCE_MM
-from mstl.data.scan import Scan, check_size, damaged, no_real_numbers, trimmed, unreadable
 from mstl.errors import InputError
 
 _QUATERNION_ERROR = 2e-3  # of the spacing: what a qform, three float32 numbers, can be off near half turns

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mstl.data.text_headers import Block, Header, header_lines
+from mstl.data.formats.text_headers import Block, Header, header_lines
 
 _FIELD = re.compile(r"([A-Za-z][A-Za-z ]*): (.*)|([^:]+):=(.*)")
 _ALIASES = {"datafile": "data file", "byteskip": "byte skip", "lineskip": "line skip"}

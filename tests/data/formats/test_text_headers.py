@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mstl.data.text_headers import Block, Header, header_lines
+from mstl.data.formats.text_headers import Block, Header, header_lines
 from mstl.errors import InputError
 
 

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mstl.data.nrrd_header import read_nrrd_header
+from mstl.data.formats.nrrd_header import read_nrrd_header
 from mstl.errors import InputError
 
 LINES = {

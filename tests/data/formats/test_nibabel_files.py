@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from mstl.data.nibabel_files import open_nibabel, pair_of, write_nibabel
+from mstl.data.formats.nibabel_files import open_nibabel, pair_of, write_nibabel
 from mstl.errors import InputError
 from tests.scans import AFFINE, VALUES, write_one
 

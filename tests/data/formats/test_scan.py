@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mstl.data.scan import Scan, check_3d, check_size, trimmed
+from mstl.data.formats.scan import Scan, check_3d, check_size, trimmed
 from mstl.errors import InputError
 
 PATH = Path("a.nii.gz")

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mstl.data.meta_header import read_meta_header
+from mstl.data.formats.meta_header import read_meta_header
 from mstl.errors import InputError
 
 LINES = {

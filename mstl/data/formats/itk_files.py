@@ -14,11 +14,11 @@ from typing import BinaryIO
 
 import numpy as np
 
+from mstl.data.formats.meta_header import read_meta_header
+from mstl.data.formats.nrrd_header import read_nrrd_header
+from mstl.data.formats.scan import Scan, damaged, no_real_numbers, trimmed, unreadable
+from mstl.data.formats.text_headers import Block
 from mstl.data.grid import RAS_TO_LPS, itk_image
-from mstl.data.meta_header import read_meta_header
-from mstl.data.nrrd_header import read_nrrd_header
-from mstl.data.scan import Scan, damaged, no_real_numbers, trimmed, unreadable
-from mstl.data.text_headers import Block
 
 _PIECE = 1 << 20  # bytes unpacked at a time
 _GZIP_OR_ZLIB = 47  # the word by which zlib finds out which

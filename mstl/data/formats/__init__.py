@@ -9,12 +9,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from mstl.data.formats.itk_files import open_itk, write_itk
+from mstl.data.formats.meta_header import read_meta_header
+from mstl.data.formats.nibabel_files import open_nibabel, pair_of, write_nibabel
+from mstl.data.formats.nrrd_header import read_nrrd_header
+from mstl.data.formats.scan import Scan
 from mstl.data.grid import Grid
-from mstl.data.itk_files import open_itk, write_itk
-from mstl.data.meta_header import read_meta_header
-from mstl.data.nibabel_files import open_nibabel, pair_of, write_nibabel
-from mstl.data.nrrd_header import read_nrrd_header
-from mstl.data.scan import Scan
 from mstl.data.selector import file_of
 from mstl.errors import InputError
 from mstl.files import sha256, whole_file
