@@ -12,8 +12,8 @@ from mstl.data.brain_extracted import BACKGROUND_FRACTION, largest_part
 from mstl.data.case import MODALITIES
 from mstl.data.checks.finding import Finding
 from mstl.data.formats import open_scan
-from mstl.data.grid import TOLERANCE_MM, Grid
 from mstl.data.formats.scan import check_size, trimmed
+from mstl.data.grid import TOLERANCE_MM, Grid
 from mstl.data.selector import file_of, volume_of
 from mstl.errors import InputError
 
