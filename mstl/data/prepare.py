@@ -42,6 +42,7 @@ def prepare(
     it is done or has failed.
     With `normalise="nyul"` and no `landmarks` the scale is learned from all cases that are ready, kept in
     `preparation.json`, and used by every later run into `out`: a case that is added does not change the others.
+    The prepared box holds the brain, and the lesions of a mask that reach beyond it.
     A case whose files and parameters have not changed since an earlier run is kept as it is, so a second run takes
     up what is missing; one run at a time may write into a folder. A case that fails does not stop the others: at
     the end `failures.csv` lists it, `cohort.csv` only those that are ready, and `PreparationError` is raised; for a
@@ -132,7 +133,8 @@ def _message(failed: list[str], cases: int, out: Path) -> str:
     if cases == 1:
         return failed[0].partition(": ")[2]
     more = f" And {len(failed) - NAMED} more." if len(failed) > NAMED else ""
-    ready = f"The other {cases - len(failed)} are ready" if len(failed) < cases else "None is ready"
+    rest = cases - len(failed)
+    ready = f"The other {rest} {'is' if rest == 1 else 'are'} ready" if rest else "None is ready"
     return (
         f"{len(failed)} of {cases} cases could not be prepared. {' '.join(failed[:NAMED])}{more} All are listed in "
         f"{out / FAILURES}. {ready} in {out}; run the command again to take up what is missing."
