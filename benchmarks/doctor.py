@@ -5,7 +5,9 @@ Usage: python benchmarks/doctor.py [--cases 5] [--planted 2] [--scanners quick,o
 Cohorts of synthetic cases of every scanner, with usual contrasts and half randomised, lesion volumes as drawn. Each
 fault of `tests/corpus.py` is planted in one case of each cohort after the other; it is found where a finding of its
 rule, level and file comes out. Rows "sound" count findings on the cohorts as they are: a rate of 0 is wanted of errors
-and warnings. The CSV in `results` was made with --cases 4 --planted 1 --scanners quick,clinical-thick,low-field.
+and warnings. Scanners whose name ends in -raw give heads with skull, each scan on its own grid; they have faults of
+their own. The CSV in `results` was made with --cases 4 --planted 1 --scanners quick,clinical-thick,low-field, its rows
+of quick-raw with --cases 12 --planted 12, those of clinical-raw with --cases 3 --planted 3.
 """
 from __future__ import annotations
 
@@ -24,10 +26,14 @@ sys.path.insert(0, str(ROOT))
 from mstl.data.check import judge  # noqa: E402
 from mstl.data.checks.measures import measure_case  # noqa: E402
 from mstl.data.heads.scanner import SCANNERS  # noqa: E402
-from tests.corpus import FAULTS, copy_case, write_case  # noqa: E402
+from tests.corpus import FAULTS, RAW_FAULTS, Fault, copy_case, write_case  # noqa: E402
 
 RANDOMISE = (0.0, 0.5)
 COLUMNS = ("fault", "rule", "level", "scanner", "randomise", "planted", "found", "rate")
+
+
+def faults_of(scanner: str) -> dict[str, Fault]:
+    return RAW_FAULTS if scanner.endswith("-raw") else FAULTS
 
 
 def examine(scanner: str, randomise: float, cases: int, planted: int) -> tuple[Counter, Counter, list[str]]:
@@ -43,7 +49,7 @@ def examine(scanner: str, randomise: float, cases: int, planted: int) -> tuple[C
         measured = [measure_case(case) for case in sound]
         for _, level, rule in {(one.case, one.level, one.rule) for one in judge(measured)}:
             alarms[level, rule] += 1
-        for fault_name, fault in FAULTS.items():
+        for fault_name, fault in faults_of(scanner).items():
             for place, case in enumerate(sound[:planted]):
                 bad = copy_case(case, folder / "bad")
                 bad = fault.plant(bad, sound[place - 1]) or bad
@@ -70,7 +76,7 @@ def main() -> None:
     rows, total, wolf = [], Counter(), Counter()
     results = joblib.Parallel(n_jobs=given.jobs, return_as="generator")(tasks)
     for (scanner, randomise), (found, alarms, missed) in zip(kinds, results, strict=True):
-        for name, fault in FAULTS.items():
+        for name, fault in faults_of(scanner).items():
             rows.append((name, fault.rule, fault.level, scanner, randomise, given.planted, found[name],
                          round(found[name] / given.planted, 3)))
             total[name] += found[name]
@@ -81,10 +87,10 @@ def main() -> None:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     with given.out.open("w", newline="") as stream:
         csv.writer(stream, lineterminator="\n").writerows([COLUMNS, *rows])
-    planted = given.planted * len(kinds)
-    for name in FAULTS:
-        print(f"{name:45} {total[name]:4d} of {planted}")
-    print(f"{sum(total.values())} of {planted * len(FAULTS)} planted faults found; findings on "
+    planted = Counter(name for scanner, _ in kinds for name in faults_of(scanner) for _ in range(given.planted))
+    for name, count in planted.items():
+        print(f"{name:45} {total[name]:4d} of {count}")
+    print(f"{sum(total.values())} of {planted.total()} planted faults found; findings on "
           f"{given.cases * len(kinds)} sound cases: "
           f"{wolf['error']} errors, {wolf['warning']} warnings, {wolf['note']} notes")
 

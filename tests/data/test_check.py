@@ -6,7 +6,7 @@ import pytest
 from mstl.data.check import check_cohort, judge
 from mstl.data.checks.measures import measure_case
 from mstl.data.cohort import Case, Cohort
-from tests.corpus import FAULTS, copy_case, write_case
+from tests.corpus import FAULTS, RAW_FAULTS, copy_case, write_case
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,24 @@ def test_each_planted_fault_is_found_with_its_file(tmp_path, sound, measured, na
     assert (fault.rule, fault.level, fault.role) in found
     assert all("\n" not in finding.message for finding in findings)
     assert fault.fixable == any(finding.fixable for finding in findings if finding.rule == fault.rule)
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory) -> Case:
+    return write_case(tmp_path_factory.mktemp("raw"), "raw", seed=2, scanner="quick-raw")
+
+
+@pytest.mark.parametrize("name", RAW_FAULTS)
+def test_each_fault_of_a_raw_case_is_found_and_nothing_that_follows_from_it(tmp_path, raw, name):
+    fault = RAW_FAULTS[name]
+    case = copy_case(raw, tmp_path)
+    findings = judge([measure_case(fault.plant(case, raw) or case)])
+    assert (fault.rule, fault.level, fault.role) in {(one.rule, one.level, one.role) for one in findings}
+    assert {one.rule for one in findings if one.level == "error"} == {fault.rule} - {"exchanged", "contrast"}
+
+
+def test_a_sound_raw_case_is_told_to_be_coregistered_and_no_more(raw):
+    assert {one.rule for one in judge([measure_case(raw)]) if one.level != "note"} == {"scan-grid"}
 
 
 def test_nothing_but_notes_is_found_in_sound_cases(sound):

@@ -13,6 +13,7 @@ from mstl.data.checks.grids import (
 )
 from mstl.data.checks.pose import Fit, Pose
 from mstl.data.grid import Grid
+from tests.data.checks.conftest import GRID
 
 OTHER = Grid((90, 120, 100), np.diag([1.5, 1.5, 1.5, 1.0]))
 
@@ -71,3 +72,18 @@ def test_thick_slices_are_noted(case, scan):
     (found,) = thick_slices(case(scans={"t1": scan(grid=Grid((9, 9, 9), np.diag([1.0, 1, 5, 1])))}))
     assert "5 mm" in found.message
     assert list(thick_slices(case())) == []
+
+
+@pytest.mark.parametrize(
+    ("unread", "scans", "told"),
+    [
+        ({"flair": (OTHER,)}, ("t1",), False),
+        ({"flair": (GRID, OTHER)}, ("t1", "t2"), False),
+        ({"flair": (GRID,)}, ("t1",), True),
+        ({"flair": ()}, ("t1",), False),
+        ({"flair": ()}, ("t1", "t2"), True),
+    ],
+)
+def test_a_mask_that_may_lie_on_a_scan_that_cannot_be_read_is_not_told(case, scan, mask, unread, scans, told):
+    one = case(scans={role: scan() for role in scans}, mask=mask(grid=OTHER, twins=()), unread=unread)
+    assert [found.rule for found in mask_grids(one)] == ["mask-grid"] * told

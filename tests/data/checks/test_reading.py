@@ -3,7 +3,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from mstl.data.checks.reading import file_finding, forms_differ, header_findings, nan_outside_brain, right_form
+from mstl.data.checks.reading import (
+    file_finding,
+    forms_differ,
+    header_findings,
+    nan_outside_brain,
+    possible_grids,
+    right_form,
+)
 from mstl.data.grid import Grid
 from mstl.data.volume import write_volume
 
@@ -102,3 +109,23 @@ def test_a_scan_without_position_and_one_volume_of_several_are_told_apart(tmp_pa
     nib.save(bare, tmp_path / "bare.nii")
     assert [one.rule for one in header_findings("a", "t1", tmp_path / "bare.nii#1")] == ["no-position"]
     assert list(header_findings("a", "mask", tmp_path / "bare.nii#1")) == []
+
+
+def test_the_message_names_the_file_shortly_and_says_why_it_cannot_be_mended(tmp_path):
+    path, other = tmp_path / "x.nii.gz", AFFINE @ np.diag([-1, 1, 1, 1])
+    nib.save(scan(qform=other), path)
+    message = file_finding("a", "t1", path, f"{path} states two positions.", grids=[]).message
+    assert message.startswith("x.nii.gz states two positions. --fix cannot: no other file of the case")
+    assert "--fix" not in file_finding("a", "t1", path, "", grids=[Grid((4, 5, 6), other)]).message
+
+
+def test_the_grids_that_an_unreadable_scan_may_lie_on(tmp_path):
+    other = AFFINE @ np.diag([-1, 1, 1, 1])
+    nib.save(scan(qform=other), tmp_path / "two.nii.gz")
+    assert [np.allclose(grid.affine, one) for grid, one in
+            zip(possible_grids(tmp_path / "two.nii.gz"), (AFFINE, other), strict=True)] == [True, True]  # fmt: skip
+    write_volume(tmp_path / "flat.nii.gz", np.full((4, 5, 6), 3, np.int16), AFFINE)
+    (known,) = possible_grids(tmp_path / "flat.nii.gz")
+    assert known.difference(Grid((4, 5, 6), AFFINE)) is None
+    (tmp_path / "text.nii.gz").write_text("no scan")
+    assert possible_grids(tmp_path / "text.nii.gz") == possible_grids(tmp_path / "none.nii.gz") == ()
