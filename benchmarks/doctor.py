@@ -7,7 +7,7 @@ fault of `tests/corpus.py` is planted in one case of each cohort after the other
 rule, level and file comes out. Rows "sound" count findings on the cohorts as they are: a rate of 0 is wanted of errors
 and warnings. Scanners whose name ends in -raw give heads with skull, each scan on its own grid; they have faults of
 their own. The CSV in `results` was made with --cases 4 --planted 1 --scanners quick,clinical-thick,low-field, its rows
-of quick-raw with --cases 12 --planted 12, those of clinical-raw with --cases 3 --planted 3.
+of quick-raw with --cases 12 --planted 12.
 """
 from __future__ import annotations
 
