@@ -12,7 +12,7 @@ from pathlib import Path
 from mstl.data.case import FILES, MODALITIES, Case, nearest
 from mstl.data.layouts import GLOB, LAYOUTS, find_layout
 from mstl.data.layouts.found import CONSENSUS, Findings, Found, LeftOut, check_folder, has_image
-from mstl.data.layouts.patterns import find_by_patterns
+from mstl.data.layouts.patterns import find_by_patterns, one_file_of
 from mstl.data.layouts.variants import Key, key_of, of_one_variant
 from mstl.errors import InputError
 
@@ -49,7 +49,7 @@ def index_scans(
     root = Path(root)
     check_folder(root)
     if layout == GLOB:
-        findings, order, narrowing = _by_patterns(root, patterns), (), {}
+        findings, order, narrowing = _by_patterns(root, patterns), (), None
     else:
         known = find_layout(layout)
         narrowing = _narrowing(patterns)
@@ -71,7 +71,7 @@ def _by_patterns(root: Path, patterns: str | Mapping[str, str] | None) -> Findin
         check_patterns(patterns)
     findings = find_by_patterns(root, patterns)
     if not has_image(findings.files):
-        raise InputError(f"No image below {root} matches pattern {patterns!r}. Check both.")
+        raise InputError(f"No image below {root} matches pattern {patterns!r}. {one_file_of(root)}")
     return findings
 
 
@@ -108,22 +108,27 @@ def _nothing_found(root: Path, layout: str, example: str) -> str:
     return f"Nothing below {root} is laid out as {layout} (such as {example}). {hint}"
 
 
-def _without_doubles(files: list[Found], root: Path, narrowing: Mapping[str, str]) -> list[Found]:
-    """One file a case, column and rater, by the patterns of `narrowing` where there are several."""
+def _without_doubles(files: list[Found], root: Path, narrowing: Mapping[str, str] | None) -> list[Found]:
+    """One file a case, column and rater, by the patterns of `narrowing` where there are several; None: no choice."""
     groups: dict[Key, list[Found]] = {}
     for file in files:
         groups.setdefault(key_of(file), []).append(file)
     unique = []
     for (subject, session, column, _), found in groups.items():
-        if len(found) > 1 and column in narrowing:
+        if len(found) > 1 and narrowing and column in narrowing:
             fitting = [file for file in found if fnmatchcase(file.path.relative_to(root).as_posix(), narrowing[column])]
             found = fitting or found
         if len(found) > 1:
             case = f"subject {subject}" + (f", session {session}" if session else "")
             first, second = (file.path.relative_to(root).as_posix() for file in found[:2])
             raise InputError(
-                f"Two files match {column} for {case}: {found[0].path} and {found[1].path}. Choose by a pattern, such "
-                f"as --pattern '{column}={_difference(first, second)}', give a sub-folder as root, or remove one."
+                f"Two files match {column} for {case}: {found[0].path} and {found[1].path}. "
+                + (
+                    "Write more of the name into your pattern, so that it fits one of them."
+                    if narrowing is None
+                    else f"Choose by a pattern, such as --pattern '{column}={_difference(first, second)}', "
+                    "give a sub-folder as root, or remove one."
+                )
             )
         unique.extend(found)
     return unique

@@ -96,6 +96,26 @@ def test_two_copies_of_a_set_below_one_root_are_an_error_that_says_how_to_choose
     assert "new" in index.cases[0].images["flair"].parts
 
 
+def test_two_files_of_a_pattern_of_ones_own_are_an_error_that_asks_for_a_narrower_pattern(tmp_path):
+    grow(tmp_path, "p1/p1_flair.nii", "p1/p1_brain_mask.nii", "p1/p1_mask.nii")
+    patterns = {"flair": "{subject}/*flair.nii", "mask": "{subject}/*_mask.nii"}
+    with pytest.raises(InputError, match=r"Two files match mask for .*so that it fits one of them") as error:
+        index_scans(tmp_path, layout="glob", patterns=patterns)
+    assert "--pattern" not in str(error.value)
+
+
+@pytest.mark.parametrize("patterns", ["{subject}/{session}/*{modality}*.nii", {"flair": "{subject}/*FLAIR*.nii"}])
+def test_patterns_that_fit_no_file_are_an_error_that_shows_how_files_lie(tmp_path, patterns):
+    grow(tmp_path, "p1/p1_flair.nii")
+    with pytest.raises(InputError, match=r"A file there is 'p1/p1_flair\.nii'\.$"):
+        index_scans(tmp_path, layout="glob", patterns=patterns)
+
+
+def test_a_folder_without_scans_is_an_error_that_says_so(tmp_path):
+    with pytest.raises(InputError, match=r"There is no scan below it\.$"):
+        index_scans(tmp_path, layout="glob", patterns="{subject}/*{modality}*.nii")
+
+
 def test_the_same_scan_packed_and_unpacked_is_an_error_whose_pattern_chooses_one(tmp_path):
     name = "BraTS20_Training_001/BraTS20_Training_001_t1.nii"
     grow(tmp_path, name, f"{name}.gz")

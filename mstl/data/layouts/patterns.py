@@ -29,11 +29,17 @@ def find_by_patterns(root: str | Path, patterns: str | Mapping[str, str]) -> Fin
                 raise InputError(f"Pattern {pattern!r} of {column} has {{modality}}. Give it alone, without {column}=.")
             found = [Found(path, column, name, session) for name, session, path in find_files(root, pattern)]
             if not found:
-                raise InputError(f"No file below {root} matches {column} pattern {pattern!r}. Check both.")
+                raise InputError(f"No file below {root} matches {column} pattern {pattern!r}. {one_file_of(root)}")
             findings.files.extend(found)
     used = {file.path for file in findings.files}
     findings.left_out.extend(LeftOut(path, "matches no pattern") for path in scan_files(root) if path not in used)
     return findings
+
+
+def one_file_of(root: str | Path) -> str:
+    """A sentence that shows how the files below `root` lie, for patterns that fit none of them."""
+    path = next(iter(scan_files(Path(root))), None)
+    return f"A file there is {path.relative_to(root).as_posix()!r}." if path else "There is no scan below it."
 
 
 def _find_by_words(root: Path, pattern: str) -> Iterator[Found]:
