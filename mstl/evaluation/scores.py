@@ -254,7 +254,9 @@ def _check_complete(cases: Sequence[Case], paths: Mapping[str, Path]) -> None:
     missing = [path.name for path in paths.values() if not path.is_file()]
     if missing:
         folder = next(iter(paths.values())).parent
-        raise InputError(f"{folder} lacks {', '.join(missing)}. Run 'mstl predict' on these cases first.")
+        there = {case.subject: None for case in cases if paths[case.name].is_file()}
+        only = f", or score the others alone: --subjects {','.join(there)}" if there else ""
+        raise InputError(f"{folder} lacks {', '.join(missing)}. Run 'mstl predict' on these cases first{only}.")
 
 
 def _score_files(case: Case, path: Path, binarise: bool, resample_reference: bool) -> dict[str, object]:

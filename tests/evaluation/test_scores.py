@@ -294,6 +294,13 @@ def test_cases_without_a_prediction_are_listed_and_nothing_is_written(tmp_path, 
     assert not (tmp_path / "scores.csv").exists()
 
 
+def test_where_some_cases_were_predicted_the_error_says_how_to_score_these_alone(tmp_path, predictions, cohort):
+    (predictions / "c_prediction.nii.gz").unlink()
+    others = ",".join(case.subject for case in cohort if case.name != "c")
+    with pytest.raises(InputError, match=f"or score the others alone: --subjects {others}\\.$"):
+        evaluate(predictions, cohort, out=tmp_path / "scores.csv")
+
+
 def test_cases_without_a_mask_are_listed(predictions, cohort):
     with pytest.raises(InputError, match="without a mask: x, y"):
         evaluate(predictions, [*cohort, *(Case(name, images={"t2": "a.nii"}) for name in "xy")])
