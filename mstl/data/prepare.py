@@ -137,5 +137,6 @@ def _message(failed: list[str], cases: int, out: Path) -> str:
     ready = f"The other {rest} {'is' if rest == 1 else 'are'} ready" if rest else "None is ready"
     return (
         f"{len(failed)} of {cases} cases could not be prepared. {' '.join(failed[:NAMED])}{more} All are listed in "
-        f"{out / FAILURES}. {ready} in {out}; run the command again to take up what is missing."
+        f"{out / FAILURES}. {ready} in {out}. Mend what the reasons say, then run the command again: it takes up "
+        "what is missing."
     )

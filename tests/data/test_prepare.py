@@ -347,7 +347,7 @@ def test_where_no_case_is_ready_the_folder_is_not_finished(tmp_path, cases):
     prepare(Cohort(cases), tmp_path / "out")
     for case in cases:
         case.mask.unlink()
-    with pytest.raises(PreparationError, match=r"2 of 2 cases .*None is ready"):
+    with pytest.raises(PreparationError, match=r"2 of 2 cases .*None is ready .*Mend what the reasons say"):
         prepare(Cohort(cases), tmp_path / "out")
     with pytest.raises(InputError, match=r"out is not finished .*'mstl prepare' into it again"):
         PreparedCohort.open(tmp_path / "out")
