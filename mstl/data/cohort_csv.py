@@ -78,6 +78,8 @@ def _read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
             rows = [(reader.line_num, row) for row in reader]
     except FileNotFoundError:
         raise InputError(f"{path} does not exist. Check the path, or make it with 'mstl index'.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder; a CSV is expected. List its scans in one with 'mstl index'.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"{path} cannot be read as CSV ({error}). Save it as comma-separated UTF-8 text."

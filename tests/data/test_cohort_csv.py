@@ -124,4 +124,7 @@ def test_a_missing_csv_is_an_error(folder):
 def test_what_is_no_text_is_an_error(folder):
     (folder / "scan.csv").write_bytes(b"\x1f\x8b\x08\x00" + os.urandom(200) + b"\xff\xfe")
     assert "cannot be read as CSV" in error_of(folder / "scan.csv")
-    assert "cannot be read as CSV" in error_of(folder)
+
+
+def test_a_folder_for_a_csv_is_an_error_that_names_the_command_that_lists_scans(folder):
+    assert "is a folder; a CSV is expected. List its scans in one with 'mstl index'." in error_of(folder)
