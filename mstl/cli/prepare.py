@@ -18,7 +18,7 @@ def prepare(
         typer.Argument(metavar="INPUT", help="cohort.csv, or flair=a.nii.gz t1=b.nii.gz.", show_default=False),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.", show_default=False)],
-    modalities: Annotated[str, typer.Option(help="Comma-separated, the reference first; default: all.")] = "",
+    modalities: Annotated[str, typer.Option(help="Comma-separated, reference first; default: what all have.")] = "",
     spacing: Annotated[str, typer.Option(help="mm, one number or D,H,W; default: the scanner's own.")] = "",
     shape: Annotated[str, typer.Option(help="Voxels D,H,W; default: the brain's box.")] = "",
     steps: Annotated[str, typer.Option(help="From the scanner: of regrid, coregister, brain, n4, mni.")] = "",
@@ -51,6 +51,10 @@ def prepare(
         )
     size = f"{len(prepared)} cases of {len(prepared.subjects)} subjects"
     console.print(f"Prepared {size} in {out}.", soft_wrap=True)
+    seen = {modality for case in cases for modality in case.modalities}
+    left_out = sorted(seen.difference(cases.modalities))
+    if left_out and not modalities:
+        console.print(f"Note: left out {', '.join(left_out)}, which some cases lack.", soft_wrap=True)
 
 
 def _cohort(inputs: list[str], modalities: tuple[str, ...]) -> mstl.Cohort:

@@ -1,6 +1,9 @@
 """`mstl prepare` takes a cohort.csv or the files of one case."""
+from dataclasses import replace
+
 import pytest
 
+from mstl import Cohort
 from mstl.cli.prepare import prepare
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
@@ -13,6 +16,15 @@ def test_files_of_one_case_need_no_cohort_csv(tmp_path, make_case):
     assert prepared.name == "flair"
     assert prepared.modalities == ("flair", "t1")
     assert prepared.has_mask
+
+
+def test_a_modality_that_some_cases_lack_is_left_out_aloud_unless_chosen_so(tmp_path, make_case, capsys):
+    whole, other = (make_case(tmp_path / "scans", name) for name in ("p0", "p1"))
+    Cohort([whole, replace(other, images={"flair": other.images["flair"]})]).to_csv(tmp_path / "cohort.csv")
+    prepare([str(tmp_path / "cohort.csv")], tmp_path / "out")
+    assert "Note: left out t1, which some cases lack." in capsys.readouterr().out
+    prepare([str(tmp_path / "cohort.csv")], tmp_path / "out", modalities="flair")
+    assert "left out" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
