@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mstl.data.brain_extracted import extracted_brain, volume_ml
+from mstl.data.brain_extracted import extracted_brain
 from mstl.data.brain_network import network_brain
 from mstl.data.brain_tools import TOOLS, ToolError, found_tools, run_tool
 from mstl.data.grid import resample
@@ -91,7 +91,7 @@ def _extracted(images: tuple[Volume, ...]) -> Volume | None:
 
 def _is_head(image: Volume, region: np.ndarray) -> bool:
     """Whether a region too large for most brains is a small head in air of one value: the network finds less in it."""
-    found_ml = volume_ml(region, image.affine)
+    found_ml = image.grid.volume_ml(region)
     if found_ml < DOUBTFUL_ML:
         return False
-    return found_ml > HEAD_TO_BRAIN * volume_ml(network_brain((image,)).data, image.affine)
+    return found_ml > HEAD_TO_BRAIN * image.grid.volume_ml(network_brain((image,)).data)

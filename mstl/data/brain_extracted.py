@@ -28,18 +28,13 @@ def extracted_brain(image: Volume) -> np.ndarray | None:
     if exact < LEAST_EXACT * np.count_nonzero(~inside):
         return None
     brain = ndimage.binary_fill_holes(largest_part(inside))
-    return brain if volume_ml(brain, image.affine) <= LARGEST_ML else None
+    return brain if image.grid.volume_ml(brain) <= LARGEST_ML else None
 
 
 def largest_part(inside: np.ndarray) -> np.ndarray:
     """The largest component of a region (6 neighbours); the region itself where it is empty."""
     labels, count = ndimage.label(inside)
     return inside if count < 2 else labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-
-
-def volume_ml(region: np.ndarray, affine: np.ndarray) -> float:
-    """Volume of the voxels that are not 0, ml."""
-    return float(np.count_nonzero(region) * abs(np.linalg.det(affine[:3, :3])) / 1000)
 
 
 def _commonest(data: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from mstl.data.brain_extracted import largest_part, volume_ml
+from mstl.data.brain_extracted import largest_part
 from mstl.data.grid import Grid, oriented, resample, respaced
 from mstl.data.volume import Volume
 from mstl.errors import InputError
@@ -48,7 +48,7 @@ def network_brain(images: Sequence[Volume]) -> Volume:
             weight += resample(np.ones_like(probability), grid, first.grid)
     mean = total / np.maximum(weight, 1e-3)
     brain = ndimage.binary_fill_holes(largest_part(mean > THRESHOLD)) & ~all(map(_is_noise, images))
-    found_ml = volume_ml(brain, first.affine)
+    found_ml = first.grid.volume_ml(brain)
     if found_ml < LEAST_ML:
         name = first.path or "the image"
         raise InputError(

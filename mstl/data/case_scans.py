@@ -93,7 +93,7 @@ def find_brain(case: CaseScans, preparation: Preparation, log: StepLog) -> np.nd
             brain = _not_background(reference)
         if not brain.any():
             raise InputError(f"No brain was found. Check {(given or reference).path}.")
-        record["ml"] = round(float(brain.sum() * reference.grid.voxel_ml), 1)
+        record["ml"] = round(reference.grid.volume_ml(brain), 1)
     return brain
 
 

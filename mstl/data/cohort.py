@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from mstl.data.case import MODALITIES, Case, check_modalities
 from mstl.data.cohort_csv import read_cases, write_cases
 from mstl.data.indexing import COMPUTED, Index, index_scans
@@ -150,8 +148,7 @@ def _lesion_ml(mask: Path) -> float:
     from mstl.data.volume import read_volume  # nibabel is loaded only where a mask is read
 
     volume = read_volume(mask, allow_constant=True)
-    voxel_mm3 = abs(np.linalg.det(volume.affine[:3, :3]))
-    return float(np.count_nonzero(volume.data >= 0.5) * voxel_mm3 / 1000)
+    return volume.grid.volume_ml(volume.data >= 0.5)
 
 
 def _noted(index: Index) -> tuple[Case, ...]:

@@ -29,6 +29,10 @@ class Grid:
         """Volume of a voxel, also where axes are sheared."""
         return float(abs(np.linalg.det(self.affine[:3, :3])) / 1000)
 
+    def volume_ml(self, region: np.ndarray) -> float:
+        """Volume of the voxels of `region` that are not 0, ml."""
+        return float(np.count_nonzero(region) * self.voxel_ml)
+
     def difference(self, other: Grid) -> str | None:
         """What differs from `other` in words, None where shape and affine (within 1e-3 mm) are equal."""
         if self.shape != other.shape:

@@ -185,7 +185,7 @@ def _measure_mask(
     outside = [_outside(places, *scan) for scan in twins.values()] if voxels else []
     measures = {
         "path": volume.path, "grid": volume.grid, "kind": kind, "values": values, "voxels": voxels,
-        "ml": voxels * abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000, "lesions": lesions,
+        "ml": voxels * volume.grid.voxel_ml, "lesions": lesions,
         "specks": specks, "outside": min(outside, default=None), "twins": tuple(twins),
     }  # fmt: skip
     if poses and twins:
