@@ -16,7 +16,11 @@ DROPOUT = 0.5
 HEAD_WIDTH = 32
 SLOPE = 0.2
 ENCODER = (1, 2, 4, 8, 8)  # filters as multiples of the width; those of the decoder are the same, reversed
-NORMS = {"batch": BatchStatisticsNormalization, "moving": keras.layers.BatchNormalization}
+NORMS = {
+    "batch": BatchStatisticsNormalization,
+    "moving": keras.layers.BatchNormalization,
+    "instance": partial(keras.layers.GroupNormalization, groups=-1),
+}
 DROPOUT_MODES = ("training", "always")
 IMAGE_ACTIVATIONS = ("tanh", "sigmoid")
 
@@ -44,7 +48,8 @@ def generator(
 
     image_shape: `(H, W, C)`; None for a side that may vary. activation: "tanh" for images in [-1, 1], "sigmoid" for
     [0, 1]. norm_mode: "batch" normalises with the batch's statistics in prediction too, as published, so that a
-    prediction depends on what shares its batch; "moving" with the moving statistics. dropout: the rate behind
+    prediction depends on what shares its batch; "moving" with the moving statistics; "instance" each image and
+    channel by itself (Ulyanov et al. 2016, arXiv 1607.08022). dropout: the rate behind
     `batch_d1`. dropout_mode: "training", as the call arguments in the thesis-era files say, or "always", in prediction
     too, as Pix2Pix and the thesis' text have it; predictions then are draws. Raises `InputError` for arguments out of
     range.
@@ -65,6 +70,7 @@ def segmentation_generator(
     channels: int,
     num_classes: int = 1,
     sides: tuple[int | None, int | None] = (None, None),
+    rescale: bool = True,
     width: int = WIDTH,
     norm_mode: str = "batch",
     dropout: float = DROPOUT,
@@ -74,10 +80,13 @@ def segmentation_generator(
 
     It is `generator` up to its output: a transposed convolution to 32 channels, a 1x1 convolution, and a sigmoid;
     with more than one class, background counted, a softmax. Probabilities are float32. sides: `(H, W)` where they are
-    fixed, else any multiples of 64. The other arguments, what is raised and the source: see `generator`.
+    fixed, else any multiples of 64. rescale: images in [0, 1], as prepared, are mapped to the [-1, 1] that the
+    encoder of a "tanh" generator knows; False for images in [-1, 1], and for a "sigmoid" generator's encoder. The
+    other arguments, what is raised and the source: see `generator`.
     """
     _check_counts({"num_classes": num_classes})
-    image, features = _body((*sides, channels), width, _norm(norm_mode), _dropout(dropout, dropout_mode))
+    normalise, drop = _norm(norm_mode), _dropout(dropout, dropout_mode)
+    image, features = _body((*sides, channels), width, normalise, drop, rescale=rescale)
     x = _transposed(HEAD_WIDTH, "conv2d_transpose_1")(features)
     x = keras.layers.Conv2D(num_classes, 1, kernel_initializer=_WEIGHTS(), name="conv2d_1")(x)
     output = _activation("sigmoid" if num_classes == 1 else "softmax", 7, dtype="float32")(x)
@@ -110,7 +119,12 @@ def discriminator(
 
 
 def _body(
-    image_shape: ImageShape, width: int, norm: type[keras.layers.Layer], drop: Callable[[tf.Tensor], tf.Tensor]
+    image_shape: ImageShape,
+    width: int,
+    norm: Callable[..., keras.layers.Layer],
+    drop: Callable[[tf.Tensor], tf.Tensor],
+    *,
+    rescale: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Input, and the features that the output layers read; `drop` comes behind `batch_d1`."""
     if len(image_shape) != 3:
@@ -118,6 +132,8 @@ def _body(
     _check_counts({"channels": image_shape[-1], "width": width})
     check_sides(image_shape[:2], multiple=GENERATOR_MULTIPLE)
     image = x = keras.layers.Input(image_shape, name="input_1")
+    if rescale:
+        x = keras.layers.Rescaling(2.0, offset=-1.0, name="rescaling")(x)
     skips = []
     for number, factor in enumerate(ENCODER, start=1):
         x = _convolution(width * factor, f"conv_e{number}")(x)
@@ -135,7 +151,7 @@ def _body(
     return image, x
 
 
-def _norm(mode: str) -> type[keras.layers.Layer]:
+def _norm(mode: str) -> Callable[..., keras.layers.Layer]:
     if mode not in NORMS:
         raise InputError(f"norm_mode is '{mode}'; expected one of {', '.join(NORMS)}.")
     return NORMS[mode]
