@@ -1,0 +1,210 @@
+"""Sheets of samples: what a generator was given, what it made of it, what it should have made."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mstl._keras import keras
+from mstl.data.prepared import PreparedCase
+from mstl.errors import InputError
+from mstl.files import whole_file
+from mstl.models.batch_norm import steady
+from mstl.training.state import save_weights
+
+SAMPLES, GENERATORS = "samples", "generators"
+ROWS = ("input", "output", "target")
+WHITE = 99.8  # percentile of the target's values that is shown white
+MUCH_BRAIN = 0.5  # part of the brain's area in the case's fullest slice that a slice must show to be picked
+PAPER, INK, SOFT = 11, 240, 160  # grey levels: of the sheet, its headings, its labels
+GAP, LETTERS, PANEL = 4, 15, 160  # pixels: between panels, height of text, least width of a panel
+
+Names = Sequence[str] | None
+Scale = tuple[float, float] | None
+
+
+def sample_sheet(
+    corrupted: np.ndarray,
+    output: np.ndarray,
+    target: np.ndarray,
+    *,
+    names: Names = None,
+    modalities: Names = None,
+    scale: Scale = None,
+    title: str = "",
+) -> np.ndarray:
+    """Draw images `(N, H, W, C)`, a column each, in the rows input, output and target; returns a picture.
+
+    It has grey levels, uint8 `(height, width)`. The rows of a second channel stand below those of the first. names:
+    heading of each image; modalities: name of each channel. scale: the values shown black and white, as (-1, 1) for a
+    generator with "tanh" and (0, 1) with "sigmoid"; by default those of each channel of the target, its smallest and
+    the 99.8th percentile of what is above.
+    Raises `InputError` where the arrays have different shapes, or names do not count as many as there are.
+    """
+    images = [np.asarray(array, dtype=np.float32) for array in (corrupted, output, target)]
+    _check(images, names, modalities)
+    channels = range(images[0].shape[-1])
+    scales = [scale or _scale_of(images[-1][..., channel]) for channel in channels]
+    panels = np.stack([_grey(image[..., channel], scales[channel]) for channel in channels for image in images])
+    return _with_text(_enlarged(panels), names=names or (), modalities=modalities or (), title=title)
+
+
+def write_sheet(
+    path: str | Path,
+    corrupted: np.ndarray,
+    output: np.ndarray,
+    target: np.ndarray,
+    *,
+    names: Names = None,
+    modalities: Names = None,
+    scale: Scale = None,
+    title: str = "",
+) -> Path:
+    """Write a `sample_sheet` as PNG, whole or not at all; returns its path."""
+    sheet = sample_sheet(corrupted, output, target, names=names, modalities=modalities, scale=scale, title=title)
+    with whole_file(path) as temporary:
+        Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
+    return Path(path)
+
+
+def choose_slices(cases: Sequence[PreparedCase], count: int) -> list[tuple[int, int]]:
+    """Up to `count` slices worth showing, as (case, slice): spread over subjects, and from the lowest to the highest.
+
+    Only slices with at least half the brain area of their case's fullest are chosen, from each subject's first case.
+    Nothing but the cases' records is read.
+    """
+    first = list({case.subject: number for number, case in reversed(list(enumerate(cases)))}.values())[::-1]
+    chosen = []
+    for turn in range(count):
+        number = first[turn * len(first) // count if count < len(first) else turn % len(first)]
+        area = np.asarray(cases[number].brain_voxels)
+        full = np.flatnonzero(area >= max(MUCH_BRAIN * area.max(), 1))
+        if len(full):
+            chosen.append((number, int(full[int((turn + 0.5) / count * len(full))])))
+    return sorted(set(chosen))
+
+
+class SampleSheets(keras.callbacks.Callback):
+    """Draws what the generator of a GAN makes of the same images, every `every` epochs, at the first and the last.
+
+    `RUN/samples/epoch-0020.png` is a `sample_sheet` and `RUN/generators/epoch-0020.h5` the generator's weights then;
+    `epoch-0000.png` shows it before training. corrupted, target: `(N, H, W, C)` float32 of held-out subjects in the
+    generator's scale. The model trained has its generator as attribute `generator`; its statistics do not change. A
+    resumed training draws on: put this before the callback that saves the state.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        corrupted: np.ndarray,
+        target: np.ndarray,
+        *,
+        every: int = 20,
+        names: Names = None,
+        modalities: Names = None,
+        scale: Scale = None,
+    ) -> None:
+        super().__init__()
+        if every < 1:
+            raise InputError(f"Samples every {every} epochs cannot be drawn; at least 1 is expected.")
+        self.folder, self.corrupted, self.target, self.every = Path(folder), corrupted, target, every
+        self.look = {"names": names, "modalities": modalities, "scale": scale}
+        self._done = self._drawn = 0
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Forget an earlier training."""
+        self._done = self._drawn = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Before the first epoch, draw what the untrained generator makes."""
+        if epoch == 0:
+            self._draw(0)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Draw, and keep the weights, where it is the epoch's turn."""
+        self._done = epoch + 1
+        if self._done % self.every == 0 or self._done == self.params["epochs"]:
+            self._keep()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Draw the last epoch of a training that ended early."""
+        if self._drawn < self._done:
+            self._keep()
+
+    def _keep(self) -> None:
+        self._draw(self._done)
+        save_weights(self.folder / GENERATORS / f"epoch-{self._done:04d}.h5", self.model.generator)
+        self._drawn = self._done
+
+    def _draw(self, epoch: int) -> None:
+        with steady(self.model.generator):
+            output = self.model.generator(self.corrupted, training=False).numpy()
+        title = f"epoch {epoch}" if epoch else "before training"
+        path = self.folder / SAMPLES / f"epoch-{epoch:04d}.png"
+        write_sheet(path, self.corrupted, output, self.target, title=title, **self.look)
+
+
+def _check(images: Sequence[np.ndarray], names: Names, modalities: Names) -> None:
+    shapes = [image.shape for image in images]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 4 or 0 in shapes[0]:
+        raise InputError(
+            f"Input, output and target have the shapes {', '.join(map(str, shapes))}; one shape (N, H, W, C) is "
+            "expected. Give images of the same slices."
+        )
+    for words, what, count in ((names, "names", shapes[0][0]), (modalities, "modalities", shapes[0][-1])):
+        if words is not None and len(words) != count:
+            raise InputError(f"{what} are {', '.join(words)}, but there are {count}. Name each once.")
+
+
+def _scale_of(target: np.ndarray) -> tuple[float, float]:
+    """Smallest value of the images, and one that few of the values above it exceed."""
+    low = float(target.min())
+    above = target[target > low]
+    return (low, float(np.percentile(above, WHITE))) if len(above) else (low, low + 1)
+
+
+def _grey(images: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+    """Grey levels uint8 of values; what is no number is black."""
+    low, high = scale
+    share = np.nan_to_num((images - low) / (high - low), nan=0.0)
+    return (np.clip(share, 0, 1) * 255).round().astype(np.uint8)
+
+
+def _enlarged(panels: np.ndarray) -> np.ndarray:
+    """Panels `(R, N, H, W)`, every pixel repeated until they are wide enough for their headings."""
+    times = math.ceil(PANEL / panels.shape[-1])
+    return panels.repeat(times, axis=2).repeat(times, axis=3)
+
+
+def _with_text(panels: np.ndarray, *, names: Sequence[str], modalities: Sequence[str], title: str) -> np.ndarray:
+    """Panels `(R, N, H, W)` set beside their labels and below their headings."""
+    font = ImageFont.load_default(LETTERS)
+    rows, columns, height, width = panels.shape
+    left = 4 * GAP + math.ceil(max(font.getlength(word) for word in (*ROWS, *modalities)))
+    line = LETTERS + 2 * GAP
+    top = GAP + line * (bool(title) + bool(names))
+    padded = np.pad(panels, ((0, 0), (0, 0), (0, GAP), (0, GAP)), constant_values=PAPER)
+    mosaic = padded.transpose(0, 2, 1, 3).reshape(rows * (height + GAP), columns * (width + GAP))
+    sheet = Image.fromarray(np.pad(mosaic, ((top, 0), (left, 0)), constant_values=PAPER))
+    draw = ImageDraw.Draw(sheet)
+    draw.text((2 * GAP, GAP), title, fill=INK, font=font)
+    for column, name in enumerate(names):
+        middle = left + column * (width + GAP) + width // 2
+        draw.text((middle, top - GAP), _shortened(name, font, width), fill=INK, font=font, anchor="ms")
+    for row in range(rows):
+        place = top + row * (height + GAP)
+        modality = modalities[row // 3] if modalities and row % 3 == 0 else ""
+        draw.text((2 * GAP, place), modality, fill=INK, font=font)
+        draw.text((2 * GAP, place + line * bool(modality)), ROWS[row % 3], fill=SOFT, font=font)
+    return np.asarray(sheet)
+
+
+def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """The text, or as much of it as goes into `width` pixels, with dots behind."""
+    if font.getlength(text) <= width:
+        return text
+    length = next(n for n in range(len(text) - 1, -1, -1) if n == 0 or font.getlength(text[:n] + "…") <= width)
+    return text[:length] + "…"
