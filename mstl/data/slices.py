@@ -1,8 +1,4 @@
-"""Which slices of prepared cases make which batch: a pure function of (seed, epoch, index).
-
-Slices are read from the files themselves, at the place where the memory map has them: pages of a map count as
-the process's memory, those of a read do not, so memory stays flat however large the cohort is.
-"""
+"""Which slices of prepared cases make which batch: a pure function of (seed, epoch, index)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,10 +12,12 @@ import cv2
 import numpy as np
 
 from mstl.data.prepared import PreparedCase
+from mstl.data.slice_file import SliceFile
 from mstl.data.transforms import as_compose, augment_pair
 from mstl.errors import InputError
 
-KEEP = ("lesion", "balanced", "all")
+KEEP = ("lesion", "balanced", "brain", "all")
+NEED_LABELS = ("lesion", "balanced")
 ORDER, DRAW, CROP = 0, 1, 2  # which random stream of a seed
 CROP_MARGIN = 1.25  # an augmented crop is cut larger, so that turning it brings in tissue, not a black corner
 
@@ -29,7 +27,9 @@ class SliceSampler:
     """Batches of 2D slices of prepared cases.
 
     `keep`: "lesion" drops slices without lesion; "balanced" adds to them, for each, `lesion_free` slices that
-    show brain and no lesion, drawn anew each pass; "all" keeps every slice. `shuffle` orders each pass anew.
+    show brain and no lesion, drawn anew each pass; "brain" keeps every slice that shows brain, "all" every slice.
+    Without `labels` masks are never opened, whether cases have them or not, and batches hold images only.
+    `shuffle` orders each pass anew.
     `steps_per_epoch` cuts the endless row of passes into epochs of that length; without it an epoch is one
     pass, its last batch maybe smaller. `augment` is a name (as "strong"), a Compose or None.
     `crop` (H, W) cuts a window, with probability `lesion_crop` around a lesion voxel where the slice has one,
@@ -44,6 +44,7 @@ class SliceSampler:
     _: KW_ONLY
     batch_size: int = 32
     keep: str = "lesion"
+    labels: bool = True
     lesion_free: float = 1.0
     shuffle: bool = True
     seed: int = 0
@@ -58,13 +59,14 @@ class SliceSampler:
         self.cases = tuple(self.cases)
         self.augment = as_compose(self.augment)
         self._check()
-        self._images = [_SliceFile.of(case.image) for case in self.cases]
-        self._masks = [None if case.mask is None else _SliceFile.of(case.mask) for case in self.cases]
+        self._images = [SliceFile.of(case.image) for case in self.cases]
+        masks = [case.mask if self.labels else None for case in self.cases]
+        self._masks = [None if mask is None else SliceFile.of(mask) for mask in masks]
         channels = {file.shape[-1] for file in self._images}
         if len(channels) > 1:
             raise InputError(f"Cases have {sorted(channels)} channels, expected one. Prepare all alike.")
-        self._lesion, self._free = self._choose()
-        if not len(self._lesion):
+        self._kept, self._free = self._choose()
+        if not len(self._kept):
             raise self._nothing()
         self._orders: dict[int, np.ndarray] = {}
 
@@ -80,20 +82,24 @@ class SliceSampler:
             raise InputError(f"keep is {self.keep!r}, expected one of {', '.join(KEEP)}. Choose one.")
         if not self.cases:
             raise InputError("No case to draw slices from. Give at least one prepared case.")
-        unlabelled = [case.name for case in self.cases if self.keep != "all" and case.mask is None]
+        if self.keep not in NEED_LABELS:
+            return
+        if not self.labels:
+            raise InputError(f"keep={self.keep!r} needs masks, labels=False leaves them closed. Use keep='brain'.")
+        unlabelled = [case.name for case in self.cases if case.mask is None]
         if unlabelled:
             raise InputError(
                 f"keep={self.keep!r} needs masks, {', '.join(unlabelled)} has none. "
-                "Use keep='all', or labelled cases only."
+                "Use keep='brain', or labelled cases only."
             )
 
     def _choose(self) -> tuple[np.ndarray, np.ndarray]:
         """Slices of every pass and slices to draw from, each as rows (case, slice)."""
         kept, drawn = [], []
         for number, case in enumerate(self.cases):
-            voxels = zip(case.lesion_voxels, case.brain_voxels, strict=True)
-            for position, (lesion, brain) in enumerate(voxels):
-                if self.keep == "all" or lesion:
+            wanted = case.lesion_voxels if self.keep in NEED_LABELS else case.brain_voxels
+            for position, (voxels, brain) in enumerate(zip(wanted, case.brain_voxels, strict=True)):
+                if self.keep == "all" or voxels:
                     kept.append((number, position))
                 elif self.keep == "balanced" and brain:
                     drawn.append((number, position))
@@ -101,9 +107,10 @@ class SliceSampler:
 
     def _nothing(self) -> InputError:
         names = ", ".join(case.name for case in self.cases[:5]) + (", ..." if len(self.cases) > 5 else "")
+        missing, remedy = ("lesion", "masks") if self.keep in NEED_LABELS else ("brain", "brain masks")
         return InputError(
             f"No slice to draw: keep={self.keep!r}, but none of the {len(self.cases)} cases ({names}) has a "
-            "lesion voxel in its mask. Check the masks, or use keep='all'."
+            f"{missing} voxel in its mask. Check the {remedy}, or use keep='all'."
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -112,8 +119,8 @@ class SliceSampler:
     @property
     def slices(self) -> int:
         """Slices of one pass."""
-        drawn = round(self.lesion_free * len(self._lesion)) if self.keep == "balanced" else 0
-        return len(self._lesion) + min(drawn, len(self._free))
+        drawn = round(self.lesion_free * len(self._kept)) if self.keep == "balanced" else 0
+        return len(self._kept) + min(drawn, len(self._free))
 
     @property
     def steps(self) -> int:
@@ -131,26 +138,25 @@ class SliceSampler:
 
     @property
     def batch_bytes(self) -> int:
-        """Bytes of a full batch, images and masks."""
+        """Bytes of a full batch, images and, with labels, masks."""
         height, width, channels = self.image_shape
-        return 4 * self.batch_size * height * width * (channels + 1)
+        return 4 * self.batch_size * height * width * (channels + self.labels)
 
-    def batch(
-        self, epoch: int, index: int, *, empty: Callable[..., np.ndarray] = np.empty
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Images `(N, H, W, C)` and masks `(N, H, W, 1)`, both float32, of batch `index` of `epoch`.
+    def batch(self, epoch: int, index: int, *, empty: Callable[..., np.ndarray] = np.empty) -> tuple[np.ndarray, ...]:
+        """Images `(N, H, W, C)` and, with labels, masks `(N, H, W, 1)`, float32, of batch `index` of `epoch`.
 
         `empty(shape, dtype)` makes the arrays. Raises `IndexError` beyond the last batch.
         """
         places = self._places(epoch, index)
         images = empty((len(places), *self.image_shape), np.float32)
-        masks = empty((len(places), *self.image_shape[:2], 1), np.float32)
+        masks = empty((len(places), *self.image_shape[:2], 1), np.float32) if self.labels else None
         with _one_thread():
             for row, place in enumerate(places):
                 image, mask = self._sample(*place)
                 _centre(image, images[row])
-                _centre(mask, masks[row, ..., 0])
-        return images, masks
+                if masks is not None:
+                    _centre(mask, masks[row, ..., 0])
+        return (images,) if masks is None else (images, masks)
 
     def batch_cases(self, epoch: int, index: int) -> list[str]:
         """Names of the cases in a batch, each once."""
@@ -172,8 +178,8 @@ class SliceSampler:
         order = self._orders.get(number)
         if order is None:
             random = np.random.default_rng((self.seed, ORDER, number))
-            drawn = random.choice(len(self._free), self.slices - len(self._lesion), replace=False)
-            order = np.concatenate([self._lesion, self._free[drawn]])
+            drawn = random.choice(len(self._free), self.slices - len(self._kept), replace=False)
+            order = np.concatenate([self._kept, self._free[drawn]])
             order = random.permutation(order) if self.shuffle else order[np.lexsort(order.T[::-1])]
             if len(self._orders) > 2:
                 self._orders.clear()
@@ -197,7 +203,7 @@ class SliceSampler:
         file, mask_file = self._images[case], self._masks[case]
         depth, height, width, channels = file.shape
         first, last = max(0, position - self.context), min(depth, position + self.context + 1)
-        image = _float32(file.read(first, last))
+        image = file.read_float32(first, last)
         if self.context:
             stack = np.zeros((2 * self.context + 1, height, width, channels), np.float32)
             start = first - (position - self.context)
@@ -206,29 +212,6 @@ class SliceSampler:
         if mask_file is None:
             return image[0], np.zeros((height, width), np.uint8)
         return image[0], mask_file.read(position, position + 1)[0]
-
-
-@dataclass(frozen=True)
-class _SliceFile:
-    """Where the slices of a memory map lie in its file."""
-
-    path: str
-    offset: int
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    @classmethod
-    def of(cls, array: np.memmap) -> _SliceFile:
-        return cls(str(array.filename), array.offset, array.shape, array.dtype)
-
-    def read(self, first: int, last: int) -> np.ndarray:
-        """Slices `first` up to `last`; raises `InputError` where the file has become shorter."""
-        result = np.empty((last - first, *self.shape[1:]), self.dtype)
-        with open(self.path, "rb", buffering=0) as stream:
-            stream.seek(self.offset + first * (result.nbytes // len(result)))
-            if stream.readinto(memoryview(result).cast("B")) != result.nbytes:
-                raise InputError(f"{self.path} is shorter than its header says. Prepare this case again.")
-        return result
 
 
 @contextmanager
@@ -240,15 +223,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(threads)
-
-
-def _float32(values: np.ndarray) -> np.ndarray:
-    """`values` in float32: by OpenCV where it reads float16, which takes it a sixth of NumPy's time."""
-    try:
-        flat = cv2.add(values.reshape(len(values) * values.shape[1], -1), 0, dtype=cv2.CV_32F)
-    except cv2.error:
-        return values.astype(np.float32)
-    return flat.reshape(values.shape)
 
 
 def _centre(source: np.ndarray, target: np.ndarray) -> None:
