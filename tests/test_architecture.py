@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("errors", "files", "_keras"),
-    ("config",),
+    ("settings",),
+    ("config", "config_gan"),
     ("data",),
     ("models",),
     ("transfer",),

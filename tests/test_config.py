@@ -124,7 +124,7 @@ def test_what_to_freeze_is_a_policy_or_a_list_and_epochs_a_number_or_a_list(tmp_
 def test_an_unknown_key_is_an_error_that_proposes_the_nearest(tmp_path):
     path = file(tmp_path, "learnig_rate: 1e-3\n")
     assert error_of(path) == f"Key 'learnig_rate' in {path} is unknown. Did you mean 'learning_rate'?"
-    assert "Known keys: loss, learning_rate" in error_of(file(tmp_path, "zzz: 1\n"))
+    assert "Known keys: prepared, train_subjects" in error_of(file(tmp_path, "zzz: 1\n"))
     assert "Key '7' in" in error_of(file(tmp_path, "7: 1\n"))
     assert "Did you mean 'epochs'?" in error_of(file(tmp_path, ""), "epoch=3")
 

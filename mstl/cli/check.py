@@ -83,7 +83,7 @@ def _sides(cohorts: list[Path], experiment: Path | None) -> dict[str, mstl.Cohor
         return read
     if len(read) > 1:
         raise InputError("Several cohorts and --experiment both name the sides of a split. Give one cohort with it.")
-    from mstl.config import SIDES
+    from mstl.settings import SIDES
 
     settings, (cohort,) = mstl.Experiment.load(experiment), read.values()
     named = {side: getattr(settings, side) for side in SIDES if getattr(settings, side)}

@@ -1,0 +1,202 @@
+"""What every experiment states: prepared cases and their split; and its way to YAML and back."""
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import yaml
+
+from mstl.errors import InputError
+from mstl.files import write_text
+
+if TYPE_CHECKING:
+    from typing import Self  # from Python 3.11
+
+SIDES = ("train_subjects", "validation_subjects", "test_subjects")
+LARGEST_SEED = 2**32 - 1
+PRETRAINING = "pretraining"  # the key of an experiment that is not one of 'mstl train'
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The cases of an experiment, and how a flat frozen dataclass of settings is read and written.
+
+    `prepared` is a folder of `mstl prepare`. Subjects are given by name (`train_subjects`, `validation_subjects`,
+    `test_subjects`) or, where `train_subjects` is empty, drawn by `ratios` and the seed. `set_sides`, which
+    subclasses call when they are made, raises `InputError` for a subject on two sides, and for subjects named
+    without those to train on.
+    """
+
+    KIND: ClassVar[str] = ""  # what of `mstl pretrain` it is for; empty: for `mstl train`
+
+    prepared: str = "prepared"
+    train_subjects: tuple[str, ...] = ()
+    validation_subjects: tuple[str, ...] = ()
+    test_subjects: tuple[str, ...] = ()
+    ratios: tuple[float, ...] = (0.6, 0.2, 0.2)
+
+    def set_sides(self) -> None:
+        """Bring the names of subjects into one form, and check them."""
+        for name in SIDES:
+            value = getattr(self, name)
+            value = value.split(",") if isinstance(value, str) else value
+            names = (str(item).strip() for item in value or ())
+            object.__setattr__(self, name, tuple(item for item in names if item))
+        object.__setattr__(self, "ratios", tuple(self.ratios))
+        named = [subject for side in SIDES for subject in getattr(self, side)]
+        twice = sorted({subject for subject in named if named.count(subject) > 1})
+        if twice:
+            raise InputError(f"Subjects {', '.join(twice)} stand on two sides of the split. Name each once.")
+        if named and not self.train_subjects:
+            raise InputError("Subjects are named but no train_subjects. Name them too, or none.")
+
+    @classmethod
+    def load(cls, path: str | Path, *, changes: Iterable[str] = ()) -> Self:
+        """Read a YAML file and apply `changes` of the form "key=value" (the value is YAML too).
+
+        Raises `InputError` for a file that cannot be read, a key that does not exist (the nearest one is
+        proposed) or a value of another kind than the default's.
+        """
+        values = read_yaml(Path(path))
+        for change in changes:
+            key, separator, value = change.partition("=")
+            if not separator:
+                raise InputError(f"--set {change} is not of the form key=value, such as --set epochs=20.")
+            key = key.strip()
+            names = key in SIDES and not value.lstrip().startswith("[")  # subject 04 is a name, not the number 4
+            values[key] = value if names else _parse_yaml(value, f"--set {change}")
+        return cls.from_dict(values, source=str(path))
+
+    @classmethod
+    def from_dict(cls, values: dict, *, source: str = "the experiment") -> Self:
+        """Build from a dictionary; raises `InputError` as `load` does, and where it is one for another command."""
+        if (kind := values.get(PRETRAINING, cls.KIND)) != cls.KIND:
+            raise InputError(
+                f"{source} has {PRETRAINING}: {kind}. It is one for 'mstl pretrain {kind}', not for "
+                f"'{_command(cls.KIND)}'."
+            )
+        known = {field.name: field for field in fields(cls)}
+        typed = {}
+        for key, value in values.items():
+            if key == PRETRAINING:
+                continue
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=1)
+                hint = f"Did you mean '{near[0]}'?" if near else f"Known keys: {', '.join(known)}."
+                raise InputError(f"Key '{key}' in {source} is unknown. {hint}")
+            typed[key] = _typed(key, value, known[key].type, source)
+        return cls(**typed)
+
+    def to_dict(self) -> dict:
+        """Plain values for YAML: tuples become lists."""
+        kind = {PRETRAINING: self.KIND} if self.KIND else {}
+        values = asdict(self).items()
+        return kind | {key: list(value) if isinstance(value, tuple) else value for key, value in values}
+
+    def save(self, path: str | Path) -> None:
+        """Write as YAML, whole or not at all."""
+        write_text(path, yaml.safe_dump(self.to_dict(), sort_keys=False))
+
+
+def check_counts(settings: object, *, names: Iterable[str], least: int = 1) -> None:
+    """Raise `InputError` where one of the numbers `names` of `settings` is below `least`; None is any."""
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and value < least:
+            raise InputError(f"{name} is {value}; at least {least} is expected. Mend the experiment.")
+
+
+def check_seed(seed: int) -> None:
+    """Raise `InputError` where `seed` is no number of 32 bits."""
+    if not 0 <= seed <= LARGEST_SEED:
+        wanted = "at least 0" if seed < 0 else f"at most {LARGEST_SEED}"
+        raise InputError(f"seed is {seed}; {wanted} is expected. Mend the experiment.")
+
+
+def check_crop(crop: int | None, *, multiple: int) -> None:
+    """Raise `InputError` where `crop` is no multiple of `multiple` pixels; None is no crop."""
+    if crop is not None and crop % multiple:
+        raise InputError(f"crop is {crop}; a multiple of {multiple} is expected. Mend the experiment.")
+
+
+def check_rate(rate: float) -> None:
+    """Raise `InputError` where the learning rate is negative or not finite."""
+    if not 0 <= rate < math.inf:
+        raise InputError(f"learning_rate is {rate}; at least 0 is expected, such as 1e-3.")
+
+
+def _command(kind: str) -> str:
+    return f"mstl pretrain {kind}" if kind else "mstl train"
+
+
+def read_yaml(path: Path) -> dict:
+    """The keys and values of a YAML file, none where it is empty; raises `InputError` for anything else."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"Experiment {path} does not exist. Check the path.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Experiment {path} cannot be read as text ({error}). Check the path.") from error
+    values = _parse_yaml(text, f"Experiment {path}")
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        kind = type(values).__name__
+        raise InputError(f"Experiment {path} is a {kind}; lines of 'key: value' are expected. Mend the file.")
+    return values
+
+
+def _parse_yaml(text: str, source: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2021-99-99
+        reason = " ".join(str(error).split())
+        raise InputError(f"{source} cannot be read as YAML ({reason}). Mend it.") from error
+
+
+def _typed(key: str, value: object, kind: str, source: str) -> object:
+    """`value` as the field's annotation wants it; YAML reads 1e-3 as text, which a float field accepts."""
+    if value is None and "None" in kind:
+        return None
+    try:
+        return _READERS[kind.split(" | ")[0]](value)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{key} in {source} is {value!r}; {kind} is expected. Mend the value.") from None
+
+
+def _fraction(value: object) -> float:
+    return float(_of_kind(value, (int, float, str)))
+
+
+def _whole(value: object) -> int:
+    if _fraction(value) != int(value):
+        raise ValueError
+    return int(value)
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _of_kind(value: object, kinds: type | tuple[type, ...]) -> object:
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise TypeError
+    return value
+
+
+_READERS = {
+    "float": _fraction,
+    "int": _whole,
+    "bool": _yes_or_no,
+    "dict": lambda value: _of_kind(value, dict),
+    "str": lambda value: _of_kind(value, str),
+    "tuple[str, ...]": lambda value: _of_kind(value, (str, list, tuple)),
+    "tuple[int, ...]": lambda value: tuple(map(_whole, value if isinstance(value, (list, tuple)) else [value])),
+    "tuple[float, ...]": lambda value: tuple(map(_fraction, _of_kind(value, (list, tuple)))),
+}
