@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mstl._keras import keras
 from mstl.data.prepared import PreparedCase
+from mstl.data.restoration import RestorationSampler
 from mstl.errors import InputError
 from mstl.files import whole_file
 from mstl.models.batch_norm import steady
@@ -85,6 +87,23 @@ def choose_slices(cases: Sequence[PreparedCase], count: int) -> list[tuple[int, 
         if len(full):
             chosen.append((number, int(full[int((turn + 0.5) / count * len(full))])))
     return sorted(set(chosen))
+
+
+def sample_batch(sampler: RestorationSampler, count: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Corrupted and target `(N, H, W, C)` float32 of up to `count` slices of a sampler's cases, and their names.
+
+    See `choose_slices`. They are not augmented, otherwise as the sampler makes them.
+    """
+    cases = sampler.slices.cases
+    chosen = choose_slices(cases, count)
+    if not chosen:
+        raise InputError("No case has a slice that shows brain. Check the brain masks, and prepare again.")
+    one_by_one = replace(sampler.slices, batch_size=1, keep="all", shuffle=False, augment=None, steps_per_epoch=None)
+    single = replace(sampler, slices=one_by_one)
+    first = np.cumsum([0, *(case.shape[0] for case in cases)])
+    pairs = [single.batch(0, int(first[number]) + place)[:2] for number, place in chosen]
+    corrupted, target = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+    return corrupted, target, [f"{cases[number].name} slice {place}" for number, place in chosen]
 
 
 class SampleSheets(keras.callbacks.Callback):

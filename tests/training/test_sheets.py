@@ -7,8 +7,12 @@ import pytest
 from PIL import Image
 
 from mstl._keras import keras
+from mstl.data.corruption import Corruption
+from mstl.data.prepare import prepare
+from mstl.data.restoration import RestorationSampler
+from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
-from mstl.training.sheets import SampleSheets, choose_slices, sample_sheet, write_sheet
+from mstl.training.sheets import SampleSheets, choose_slices, sample_batch, sample_sheet, write_sheet
 
 
 def images(count=3, side=32, channels=1, value=-1.0):
@@ -111,6 +115,23 @@ def test_of_more_subjects_than_slices_some_are_shown():
 def test_no_slice_is_shown_twice_and_none_without_brain():
     assert choose_slices([case("a", [0, 5, 0])], 4) == [(0, 1)]
     assert choose_slices([case("a", [0, 0])], 4) == []
+
+
+def test_samples_are_the_chosen_slices_whole_and_not_augmented(cohort, tmp_path):
+    cases = prepare(cohort.select(["s0", "s1"]), tmp_path / "prepared", modalities=("flair",), normalise="max")
+    slices = SliceSampler(cases, keep="brain", labels=False, batch_size=5, augment="strong", multiple_of=64, seed=3)
+    sampler = RestorationSampler(slices, corruption=Corruption(tile=8), signed=True)
+    corrupted, target, headings = sample_batch(sampler, 4)
+    chosen = choose_slices(cases, 4)
+    assert headings == [f"{cases[number].name} slice {place}" for number, place in chosen]
+    assert corrupted.shape == target.shape == (4, 64, 64, 1)
+    height, width = cases[0].shape[1:]
+    top, left = (64 - height) // 2, (64 - width) // 2
+    for (number, place), image in zip(chosen, target, strict=True):
+        expected = cases[number].image[place].astype(np.float32) * 2 - 1
+        assert np.allclose(image[top:top + height, left:left + width], expected, atol=1e-6)
+    assert np.all(corrupted[:, :8, :8] == 1)
+    assert np.array_equal(corrupted[:, 8:16, :8], target[:, 8:16, :8])
 
 
 class TinyGan(keras.Model):
