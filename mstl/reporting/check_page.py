@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from mstl.data.checks.finding import LEVELS, Finding, by_case, count_levels
@@ -18,6 +17,7 @@ from mstl.errors import InputError
 from mstl.files import write_text
 from mstl.reporting.figures import overlay_sheet, to_png_uri
 from mstl.reporting.slices import slice_heights
+from mstl.reporting.template import render
 
 SLICES = 3
 PIXELS_PER_INCH = 110
@@ -58,9 +58,7 @@ def write_check_page(
         "silent": [row["name"] for row in rows if not row["findings"] and not row["picture"]],
         "drawn": min(sheets, len(cases)),
     }
-    loader = jinja2.PackageLoader("mstl.reporting", "templates")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    write_text(out, environment.get_template("check.html.j2").render(context))
+    write_text(out, render("check.html.j2", context))
     return Path(out)
 
 

@@ -46,7 +46,7 @@ def learning_curves(history: pd.DataFrame) -> Figure:
     panels = figure.subplots(1, 3)
     for axes, name, label in zip(panels, ("loss", "dice", "learning_rate"), ("Loss", "Dice", "Learning rate"),
                                  strict=True):
-        _tidy(axes, title=label)
+        tidy(axes, title=label)
         axes.set_xlabel("Epoch", color=INK)
         for column, style in ((name, TRAINING), (f"val_{name}", VALIDATION)):
             if column in history:
@@ -173,7 +173,7 @@ def _write_corners(axes: Axes, texts: Sequence[str]) -> None:
 def _head(figure: Figure, title: str, legend: Mapping[str, dict]) -> None:
     width, height = figure.get_size_inches()
     middle = 1 - HEADER_INCHES / 2 / height
-    figure.text(0.1 / width, middle, _plain(title), color="white", fontsize=11, weight="bold", va="center")
+    figure.text(0.1 / width, middle, plain(title), color="white", fontsize=11, weight="bold", va="center")
     lines = [Line2D([], [], color=look["colors"], ls=look["linestyles"][0], lw=2) for look in legend.values()]
     if lines:
         figure.legend(lines, list(legend), loc="center right", bbox_to_anchor=(1, middle), ncols=len(lines),
@@ -196,7 +196,7 @@ def volume_agreement(scores: pd.DataFrame) -> Figure:
     left.plot([0, limit], [0, limit], color=INK, lw=1, ls="--")
     left.scatter(truth, found, s=46, color=BLUE, alpha=0.85, linewidths=0)
     left.set(xlim=(-0.03, limit), ylim=(-0.03, limit), aspect="equal")
-    _tidy(left, title="Lesion volume, ml")
+    tidy(left, title="Lesion volume, ml")
     _name_axes(left, "Reference", "Prediction")
 
     difference, mean = found - truth, (found + truth) / 2
@@ -206,7 +206,7 @@ def volume_agreement(scores: pd.DataFrame) -> Figure:
     right.set_xlim(-0.03, limit)
     if len(difference) >= 3:
         _limits_of_agreement(right, difference)
-    _tidy(right, title="Prediction minus reference, ml")
+    tidy(right, title="Prediction minus reference, ml")
     _name_axes(right, "Mean of both", "Difference")
     if len(scores) <= 8:
         for name, *point in zip(scores["case"], truth, found, mean, difference, strict=True):
@@ -233,7 +233,7 @@ def _limits_of_agreement(axes: Axes, difference: np.ndarray) -> None:
 
 
 def _name_point(axes: Axes, name: str, point: Sequence[float]) -> None:
-    axes.annotate(_plain(str(name)), point, xytext=(7, -3), textcoords="offset points", fontsize=8.5,
+    axes.annotate(plain(str(name)), point, xytext=(7, -3), textcoords="offset points", fontsize=8.5,
                   color=INK)
 
 
@@ -242,7 +242,8 @@ def _name_axes(axes: Axes, x: str, y: str) -> None:
     axes.set_ylabel(y, color=INK)
 
 
-def _tidy(axes: Axes, *, title: str) -> None:
+def tidy(axes: Axes, *, title: str) -> None:
+    """Give axes their title, a faint grid and the page's colours."""
     axes.set_title(title, loc="left", fontsize=11, color=INK, weight="bold")
     axes.patch.set_visible(False)
     axes.spines[["top", "right"]].set_visible(False)
@@ -251,7 +252,7 @@ def _tidy(axes: Axes, *, title: str) -> None:
     axes.grid(True, color="#8b919b", alpha=0.22, lw=0.7)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that matplotlib does not take for mathematics."""
     return text.replace("$", r"\$")
 

@@ -1,15 +1,12 @@
 """The report of a run: one HTML file that holds everything it shows and asks nothing of the network."""
 from __future__ import annotations
 
-import itertools
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import pandas as pd
-import yaml
 from markupsafe import Markup
 
 from mstl.data.cohort import Cohort
@@ -24,7 +21,17 @@ from mstl.reporting.figures import (
     to_svg,
     volume_agreement,
 )
+from mstl.reporting.folder import (
+    as_rows,
+    environment_groups,
+    experiment_groups,
+    flatten,
+    read_csv,
+    read_experiment,
+    read_history,
+)
 from mstl.reporting.slices import slice_heights
+from mstl.reporting.template import render
 from mstl.reporting.viewer import probability_viewer
 from mstl.reporting.weights import weights_section
 
@@ -59,7 +66,7 @@ def write_report(
     wrong.
     """
     run = Path(run)
-    history, experiment = _read_history(run), _read_experiment(run)
+    history, experiment = read_history(run, needed=("epoch", "loss", "dice")), read_experiment(run)
     table, conventions = _read_scores(scores)
     shown, left_out = _select_cases(predictions, cohort, table, sheets)
     context = {
@@ -67,7 +74,7 @@ def write_report(
         "folder": str(run),
         "hints": _hints(run, predictions, scores),
         "answer": _answer(table, history, _threshold(run, predictions)),
-        "experiment": _experiment_section(run, experiment),
+        "experiment": experiment_groups(run, experiment),
         "weights": weights_section(run),
         "curves": Markup(to_svg(learning_curves(history))),
         "scores": _scores_section(table, conventions, [case.name for case in shown]),
@@ -77,36 +84,8 @@ def write_report(
         **_pictures(shown, predictions, table),
     }
     out = run / "report.html" if out is None else Path(out)
-    write_text(out, _template().render(context))
+    write_text(out, render("report.html.j2", context))
     return out
-
-
-def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("mstl.reporting", "templates")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("report.html.j2")
-
-
-def _read_history(run: Path) -> pd.DataFrame:
-    history, _ = _read_csv(run / "history.csv", "Train first: 'mstl train' writes it into the run folder.")
-    missing = {"epoch", "loss", "dice"} - set(history.columns)
-    if missing or history.empty:
-        lack = f"no column {', '.join(sorted(missing))}" if missing else "no epoch"
-        raise InputError(f"{run / 'history.csv'} has {lack}. Give a run that finished an epoch.")
-    return history
-
-
-def _read_experiment(run: Path) -> dict:
-    path = run / "experiment.yaml"
-    try:
-        experiment = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist. Give the folder that 'mstl train' wrote.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} cannot be read as YAML ({_one_line(error)}). Restore it.") from error
-    if not isinstance(experiment, dict):
-        raise InputError(f"{path} holds no parameters (key: value). Restore it.")
-    return experiment
 
 
 def _read_scores(scores: str | Path | pd.DataFrame | None) -> tuple[pd.DataFrame | None, str]:
@@ -116,7 +95,7 @@ def _read_scores(scores: str | Path | pd.DataFrame | None) -> tuple[pd.DataFrame
     conventions, name = "", "Scores"
     if not isinstance(scores, pd.DataFrame):
         name = str(scores)
-        scores, conventions = _read_csv(Path(scores), "Write it with 'mstl evaluate'.")
+        scores, conventions = read_csv(Path(scores), "Write it with 'mstl evaluate'.")
     missing = [column for column in NEEDED if column not in scores]
     if missing or scores.empty:
         lack = f"no column {', '.join(missing)}" if missing else "no case"
@@ -124,23 +103,6 @@ def _read_scores(scores: str | Path | pd.DataFrame | None) -> tuple[pd.DataFrame
     empty = scores["empty_reference"] if "empty_reference" in scores else scores["reference_ml"] == 0
     scores = scores.assign(case=scores["case"].astype(str), empty_reference=empty.astype(bool))
     return scores.sort_values(["empty_reference", "dice"], ignore_index=True), conventions
-
-
-def _read_csv(path: Path, remedy: str) -> tuple[pd.DataFrame, str]:
-    """A CSV, and the text of the lines above its header that start with #."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        notes = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
-        table = pd.read_csv(path, skiprows=len(notes), dtype={"case": str})
-        return table, " ".join(note.lstrip("# ") for note in notes)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist. {remedy}") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as CSV ({_one_line(error)}). {remedy}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _select_cases(predictions, cohort: Cohort | None, table: pd.DataFrame | None, sheets: int):
@@ -214,7 +176,7 @@ def _answer(table: pd.DataFrame | None, history: pd.DataFrame, threshold: dict |
     if table is None:
         return answer
     full = table[~table["empty_reference"]]
-    answer |= {"cases": len(full), "empty": len(table) - len(full), "dots": _rows(full)}
+    answer |= {"cases": len(full), "empty": len(table) - len(full), "dots": as_rows(full)}
     if full["dice"].notna().any():
         low, median, high = (float(value) for value in full["dice"].quantile([0, 0.5, 1]))
         answer |= {"median": median, "low": low, "high": high}
@@ -230,27 +192,12 @@ def _scores_section(table: pd.DataFrame | None, conventions: str, shown: Sequenc
     columns = {name: about for name, about in COLUMNS.items() if name in table}
     medians = table.loc[~table["empty_reference"], list(columns)].median()
     links = {name: f"case-{number}" for number, name in enumerate(shown, start=1)}
-    return {"columns": columns, "rows": _rows(table), "links": links, "conventions": conventions,
+    return {"columns": columns, "rows": as_rows(table), "links": links, "conventions": conventions,
             "medians": medians.to_dict(), "empty": int(table["empty_reference"].sum())}
 
 
-def _rows(table: pd.DataFrame) -> list[dict]:
-    """Rows as dictionaries; what is not finite becomes None, which the page shows as a dash."""
-    finite = table.replace([np.inf, -np.inf], np.nan).astype(object)
-    return finite.where(finite.notna(), None).to_dict("records")
-
-
-def _experiment_section(run: Path, experiment: dict) -> list[dict]:
-    groups = [{"title": "Training", "items": flatten(experiment)}]
-    if (run / "preparation.json").exists():
-        groups.append({"title": "Preparation", "items": flatten(read_json(run / "preparation.json"))})
-    return groups
-
-
 def _environment_section(run: Path, predictions: str | Path | None) -> list[dict]:
-    groups = []
-    if (run / "environment.json").exists():
-        groups.append({"title": "Training", "items": flatten(read_json(run / "environment.json"))})
+    groups = environment_groups(run)
     for path in _sidecars(predictions)[:1]:
         groups.append({"title": f"Prediction ({path.stem})", "items": flatten(read_json(path))})
     return groups
@@ -266,24 +213,3 @@ def _hints(run: Path, predictions: str | Path | None, scores: object) -> dict[st
         "scores": f"{predict}mstl evaluate {folder} cohort.csv --out {table} && {report} --scores {table}",
         "overlays": f"{predict}{report}" + (f" --scores {table}" if scores is not None else ""),
     }
-
-
-def flatten(values: Mapping, *, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested parameters as (dotted key, text) rows, in their order."""
-    rows: list[tuple[str, str]] = []
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            rows += flatten(value, prefix=f"{prefix}{key}.")
-        else:
-            rows.append((f"{prefix}{key}", _as_text(value)))
-    return rows
-
-
-def _as_text(value: object) -> str:
-    if value is None or value == {} or value == []:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_as_text(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)

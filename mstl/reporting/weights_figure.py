@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
 
-from mstl.reporting.figures import BLUE, INK, NIGHT, ORANGE, SKY, _plain
+from mstl.reporting.figures import BLUE, INK, NIGHT, ORANGE, SKY, plain
 
 GREY = "#8b919b"
 BEGAN = {  # count of a block: how it is drawn
@@ -48,7 +48,7 @@ def weights_figure(groups: Sequence[Mapping]) -> Figure:
     sizes = [block_size(group) for group in groups]
     _draw_sizes(grid[-1], sizes)
     _frame(grid[-1], "Parameters")
-    grid[0].set_yticks(range(len(groups)), labels=[_plain(str(group["group"])) for group in groups])
+    grid[0].set_yticks(range(len(groups)), labels=[plain(str(group["group"])) for group in groups])
     grid[0].set_ylim(len(groups) - 0.45, -0.55)
     return figure
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mstl.errors import InputError
 from mstl.files import write_json, write_text
-from mstl.reporting.page import flatten, write_report
+from mstl.reporting.page import write_report
 
 SECTIONS = ("answer", "scores", "overlays", "viewer", "volumes", "curves", "experiment", "environment")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -173,11 +173,6 @@ def test_scores_are_read_from_a_frame_too(tiny, tmp_path):
     scores = pd.DataFrame({"case": ["a"], "dice": [np.nan], "reference_ml": [0.0], "prediction_ml": [0.0]})
     text = write_report(tiny.run, scores=scores, out=tmp_path / "x.html").read_text(encoding="utf-8")
     assert "No scored case has a lesion in its reference" in text
-
-
-def test_nested_parameters_become_rows():
-    rows = flatten({"a": {"b": [1, 2.5]}, "c": None, "d": True})
-    assert rows == [("a.b", "1, 2.5"), ("c", "–"), ("d", "yes")]
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

@@ -1,0 +1,13 @@
+"""From a template of ours and what it shows to the text of a page."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jinja2
+
+
+def render(name: str, context: Mapping[str, object]) -> str:
+    """Text of the template `name` filled with `context`; words are escaped, `Markup` is not."""
+    loader = jinja2.PackageLoader("mstl.reporting", "templates")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template(name).render(context)
