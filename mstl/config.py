@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from mstl.errors import InputError
 from mstl.settings import Settings, check_counts, check_crop, check_rate, check_seed
 
 SIDE_MULTIPLE = 32  # what five poolings need
 DECAYS = ("constant", "cosine")
-GRADUAL = "gradual"
+GRADUAL, NOTHING = "gradual", "none"
+RANDOM = "random"
+TWIN = "twin"  # folder, in the run of an experiment with `twin`, of the training from scratch
 FREEZE_NORMS = ("freeze", "train")
 
 
@@ -102,12 +104,14 @@ class Experiment(Training, Settings):
     `init_match` the ways of matching, `init_rename` rules "regex => replacement" for names in the file,
     `init_mapping` pairs of the model's names and the file's, `init_adapt` rules for what differs in shape;
     `init_partial` accepts that some weights stay random. See `mstl.plan_transfer`.
+
+    `twin` trains the same once more from scratch, for comparison: see `from_scratch`.
     """
 
     model: str = "unet-resnet34"
     stem: str = "conv1x1"
     model_options: dict = field(default_factory=dict)
-    init: str = "random"
+    init: str = RANDOM
     init_include: tuple[str, ...] = ()
     init_exclude: tuple[str, ...] = ()
     init_match: tuple[str, ...] = ("name", "order")
@@ -115,11 +119,23 @@ class Experiment(Training, Settings):
     init_mapping: dict = field(default_factory=dict)
     init_adapt: tuple[str, ...] = ()
     init_partial: bool = False
+    twin: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._set_init()
         self.set_sides()
+        if self.twin and self.init == RANDOM and set(self.freeze) <= {NOTHING}:
+            raise InputError(
+                "twin is true, but init is 'random' and nothing is frozen, so that the twin from scratch would be the "
+                "same training. Give init or freeze, or leave twin out."
+            )
+
+    def from_scratch(self) -> Experiment:
+        """The same model, seed, split, settings and budget with random weights and nothing frozen; without a twin."""
+        ours = {"freeze": (NOTHING,), "unfreeze_epochs": (), "freeze_norm": Experiment.freeze_norm, "twin": False}
+        init = {one.name: getattr(Experiment(), one.name) for one in fields(Experiment) if one.name.startswith("init")}
+        return replace(self, **ours, **init)
 
     def _set_init(self) -> None:
         for name in ("init_include", "init_exclude", "init_match", "init_rename", "init_adapt"):

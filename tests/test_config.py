@@ -243,3 +243,18 @@ def test_values_that_would_fail_later_are_refused_at_once(tmp_path, wrong):
     (tmp_path / "e.yaml").write_text("epochs: 1")
     with pytest.raises(InputError, match=wrong.partition("=")[0]):
         Experiment.load(tmp_path / "e.yaml", changes=[wrong])
+
+
+def test_from_scratch_takes_back_all_that_transfers_or_freezes_and_nothing_else():
+    transfer = {"init": "runs/gan", "init_include": "encoder", "init_adapt": "sum", "init_partial": True}
+    freezing = {"freeze": "gradual", "unfreeze_epochs": (2, 4), "freeze_norm": "train"}
+    scratch = Experiment(epochs=7, seed=3, model="unet-small", twin=True, **transfer, **freezing).from_scratch()
+    assert scratch == Experiment(epochs=7, seed=3, model="unet-small", freeze="none")
+
+
+@pytest.mark.parametrize("freeze", [(), "none"])
+def test_a_twin_of_what_begins_at_random_is_refused(freeze):
+    with pytest.raises(InputError, match="twin is true, but init is 'random' and nothing is frozen"):
+        Experiment(twin=True, freeze=freeze)
+    assert Experiment(twin=True, freeze="encoder").twin
+    assert Experiment(twin=True, init="imagenet", freeze=freeze).twin

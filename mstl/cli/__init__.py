@@ -111,7 +111,7 @@ def train(
     out: Annotated[Path, typer.Option(help="New folder of the training.")] = Path("run"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
 ) -> None:
-    """Train a network on prepared cases."""
+    """Train a network on prepared cases; with 'twin: true' once more from scratch, into OUT/twin."""
     from mstl.training.experiment import split_sides, train_experiment
 
     settings = mstl.Experiment.load(experiment, changes=changes)
@@ -121,9 +121,15 @@ def train(
 
     with TrainingProgress(console) as bar:
         run = train_experiment(settings, out=out, resume=resume, callbacks=[bar])
-    last = run.history.iloc[-1]
-    seen = f", validation Dice {run.history['val_dice'].max():.3f} at best" if "val_dice" in last else ""
-    console.print(f"Trained {out}: {len(run.history)} epochs, loss {last['loss']:.3f}{seen}.", soft_wrap=True)
+    console.print(f"Trained {out}: {_reached(run)}.", soft_wrap=True)
+    if settings.twin:
+        console.print(f"Its twin from scratch, {run.twin.folder}: {_reached(run.twin)}.", soft_wrap=True)
+
+
+def _reached(run) -> str:
+    history = run.history
+    seen = f", validation Dice {history['val_dice'].max():.3f} at best" if "val_dice" in history else ""
+    return f"{len(history)} epochs, loss {history['loss'].iloc[-1]:.3f}{seen}"
 
 
 @app.command()

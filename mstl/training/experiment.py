@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mstl.config import Experiment
+from mstl.config import TWIN, Experiment
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 
@@ -21,7 +22,29 @@ def train_experiment(
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run:
-    """Train what `experiment` describes into `out`; see `mstl.fit` for `resume` and what is raised."""
+    """Train what `experiment` describes into `out`; see `mstl.fit` for `resume` and what is raised.
+
+    With `experiment.twin` the same from scratch follows into `out/twin`. `resume` takes up whichever of the two was
+    stopped, or adds the twin to a run that has none. `callbacks` serve both, one after the other; a
+    `TrainingProgress` among them says which it is. Returns the first.
+    """
+    if not experiment.twin:
+        return _train(experiment, out, resume, callbacks)
+    from mstl._keras import keras
+    from mstl.training.progress import TrainingProgress
+
+    note = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: _note_twin(Path(out)))
+    run = _train(experiment, out, resume, [*callbacks, note])
+    _note_twin(run.folder)  # one that was finished before never began to train
+    for bar in (callback for callback in callbacks if isinstance(callback, TrainingProgress)):
+        bar.title = "twin from scratch,"
+    _train(experiment.from_scratch(), run.folder / TWIN, resume, callbacks)
+    return run
+
+
+def _train(
+    experiment: Experiment, out: str | Path, resume: bool, callbacks: Sequence[keras.callbacks.Callback]
+) -> Run:
     prepared = PreparedCohort.open(experiment.prepared)
     train, validation, test = split_sides(prepared, experiment)
 
@@ -29,14 +52,19 @@ def train_experiment(
     from mstl.training.fit import fit
 
     model = build_for(experiment, prepared.preparation, seed=experiment.seed)
-    _set_weights(model, experiment, Path(out), resume=resume, modalities=prepared.preparation["modalities"])
+    _set_weights(model, experiment, Path(out), resume=resume, preparation=prepared.preparation)
     settings = experiment.training()
     return fit(model, train, validation, test=test, out=out, resume=resume, callbacks=callbacks, **settings)
 
 
-def _set_weights(
-    model: keras.Model, experiment: Experiment, out: Path, *, resume: bool, modalities: Sequence[str]
-) -> None:
+def _note_twin(out: Path) -> None:
+    """Write into the run's experiment that it has a twin, which its training by itself knows nothing of."""
+    from mstl.training.run import EXPERIMENT
+
+    replace(Experiment.load(out / EXPERIMENT), twin=True).save(out / EXPERIMENT)
+
+
+def _set_weights(model: keras.Model, experiment: Experiment, out: Path, *, resume: bool, preparation: dict) -> None:
     """Put the initial weights into `model`, unless a run is resumed, whose state holds all."""
     from mstl.training.run import EXPERIMENT, STATE
     from mstl.transfer.initial import initialise
@@ -49,7 +77,7 @@ def _set_weights(
                 "train into a new folder."
             )
         return
-    about = {"model_name": experiment.model, "modalities": modalities, "allow_partial": experiment.init_partial}
+    about = {"model_name": experiment.model, "preparation": preparation, "allow_partial": experiment.init_partial}
     initialise(model, experiment.init, **about, **experiment.init_options())
 
 

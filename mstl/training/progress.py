@@ -8,9 +8,10 @@ from mstl._keras import keras
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """Show one bar over all epochs, in a terminal or a notebook, to `console` (None: rich's own).
+    """Show a bar for each training over all its epochs, in a terminal or a notebook, to `console` (None: rich's own).
 
-    Use it as a context manager around the training: `with TrainingProgress() as bar: fit(..., callbacks=[bar])`.
+    `title` stands before the epochs; it may be changed between two trainings. Use it as a context manager around
+    them: `with TrainingProgress() as bar: fit(..., callbacks=[bar])`.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -19,6 +20,11 @@ class TrainingProgress(keras.callbacks.Callback):
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TimeRemainingColumn(), TextColumn("{task.fields[seen]}"), console=console,
         )  # fmt: skip
+        self.title = ""
+        self._task, self._validation = None, ""
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Begin another bar."""
         self._task, self._validation = None, ""
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -27,7 +33,8 @@ class TrainingProgress(keras.callbacks.Callback):
         if self._task is None:
             self._bar.start()
             self._task = self._bar.add_task("", total=steps * epochs, completed=steps * epoch, seen="")
-        self._bar.update(self._task, description=f"epoch {epoch + 1}/{epochs}", completed=steps * epoch)
+        description = f"{self.title} epoch {epoch + 1}/{epochs}".strip()
+        self._bar.update(self._task, description=description, completed=steps * epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Advance by one step."""

@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from mstl._keras import keras
-from mstl.config import Experiment
+from mstl.config import TWIN, Experiment
 from mstl.data.prepared import PREPARATION, PreparedCohort
 from mstl.errors import InputError
 from mstl.files import read_json
+from mstl.settings import Settings
 from mstl.training.build import build_for
 from mstl.transfer.plan import transfer_weights
 from mstl.transfer.source import BEST
@@ -20,22 +21,24 @@ CUSTOM_MODEL = "custom"  # stands in an experiment for a model that none of our 
 DEFAULT_THRESHOLD = 0.5
 
 
-class Run:
-    """A finished or interrupted training. `model` is the trained model where it is still in memory."""
+class RunFolder:
+    """What the folders of `mstl train` and `mstl pretrain` have in common."""
 
-    def __init__(self, folder: str | Path, *, model: keras.Model | None = None) -> None:
+    settings: type[Settings] = Settings
+    command = "mstl"
+
+    def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._model = model
         if not (self.folder / EXPERIMENT).exists():
-            raise InputError(f"{folder} is not a run (no {EXPERIMENT}). Make one with 'mstl train'.")
+            raise InputError(f"{folder} is not a run (no {EXPERIMENT}). Make one with '{self.command}'.")
 
     def __repr__(self) -> str:
-        return f"Run({str(self.folder)!r})"
+        return f"{type(self).__name__}({str(self.folder)!r})"
 
     @property
-    def experiment(self) -> Experiment:
+    def experiment(self) -> Settings:
         """The settings of the training, its subjects by name."""
-        return Experiment.load(self.folder / EXPERIMENT)
+        return self.settings.load(self.folder / EXPERIMENT)
 
     @property
     def preparation(self) -> dict:
@@ -49,12 +52,6 @@ class Run:
             raise InputError(f"Run {self.folder} has no finished epoch. Train it further with --resume.")
         return pd.read_csv(self.folder / HISTORY)
 
-    @property
-    def threshold(self) -> float:
-        """Probability from which a voxel is lesion: chosen by `mstl threshold`, 0.5 before that."""
-        path = self.folder / THRESHOLD
-        return float(read_json(path)["threshold"]) if path.exists() else DEFAULT_THRESHOLD
-
     def weights(self, which: str = "best") -> Path:
         """Path of the "best" or "last" weights; raises `InputError` where there are none yet."""
         names = {"best": BEST, "last": LAST}
@@ -64,6 +61,31 @@ class Run:
         if not path.exists():
             raise InputError(f"Run {self.folder} has no {path.name}. Train it further with --resume.")
         return path
+
+    def prepared(self, side: str) -> PreparedCohort:
+        """Prepared cases of the side "train", "validation" or "test" of the training's split."""
+        experiment = self.experiment
+        subjects = getattr(experiment, f"{side}_subjects")
+        if not subjects:
+            raise InputError(f"Run {self.folder} has no {side} subjects. Train with {side}_subjects or other ratios.")
+        return PreparedCohort.open(experiment.prepared).select(subjects)
+
+
+class Run(RunFolder):
+    """A finished or interrupted training. `model` is the trained model where it is still in memory."""
+
+    settings = Experiment
+    command = "mstl train"
+
+    def __init__(self, folder: str | Path, *, model: keras.Model | None = None) -> None:
+        super().__init__(folder)
+        self._model = model
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which a voxel is lesion: chosen by `mstl threshold`, 0.5 before that."""
+        path = self.folder / THRESHOLD
+        return float(read_json(path)["threshold"]) if path.exists() else DEFAULT_THRESHOLD
 
     def model(self, which: str = "best") -> keras.Model:
         """The model with its "best" or "last" weights.
@@ -77,13 +99,11 @@ class Run:
         transfer_weights(path, self._model)
         return self._model
 
-    def prepared(self, side: str) -> PreparedCohort:
-        """Prepared cases of the side "train", "validation" or "test" of the training's split."""
-        experiment = self.experiment
-        subjects = getattr(experiment, f"{side}_subjects")
-        if not subjects:
-            raise InputError(f"Run {self.folder} has no {side} subjects. Train with {side}_subjects or other ratios.")
-        return PreparedCohort.open(experiment.prepared).select(subjects)
+    @property
+    def twin(self) -> Run | None:
+        """The same training from scratch, where the experiment asked for one and it has begun."""
+        folder = self.folder / TWIN
+        return Run(folder) if (folder / EXPERIMENT).exists() else None
 
     def _rebuilt(self) -> keras.Model:
         experiment = self.experiment

@@ -1,15 +1,17 @@
 """Initial weights of a model by one word."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mstl._keras import keras
+from mstl.config import RANDOM
+from mstl.models.recipes import recipe_of
 from mstl.transfer.checkpoint import Checkpoint
 from mstl.transfer.plan import TransferReport, plan_transfer
-from mstl.transfer.source import find_source
+from mstl.transfer.source import Source, find_source
 
-RANDOM = "random"
+SIGNED = "tanh"  # activation of a generator for images in [-1, 1]
 
 
 def initialise(
@@ -17,17 +19,17 @@ def initialise(
     init: str,
     *,
     model_name: str = "",
-    modalities: Sequence[str] = (),
+    preparation: Mapping | None = None,
     allow_partial: bool = False,
     **options,
 ) -> TransferReport | None:
     """Put the weights that `init` means into `model`; None for "random", which leaves them as they were drawn.
 
-    init: "random", or what `mstl.transfer.source.find_source` finds: a Keras file, the folder of a run, a
-    published name, "imagenet" for the encoder of the model `model_name`. options: those of `plan_transfer`; where
-    they name no `include`, the scope of the registry's entry holds. modalities: those of the cases, so that the
-    report can say where the weights know others. Raises as `find_source`, `plan_transfer` and
-    `TransferPlan.apply` do.
+    init: "random", or what `mstl.transfer.source.find_source` finds: a Keras file, the folder of a run or of a
+    pretrained GAN, a published name, "imagenet" for the encoder of the model `model_name`. options: those of
+    `plan_transfer`; where they name no `include`, the source's own scope holds. preparation: the record of how the
+    cases were prepared, so that the report can note where the weights were trained on other images. Raises as
+    `find_source`, `plan_transfer` and `TransferPlan.apply` do.
     """
     if init == RANDOM:
         return None
@@ -35,11 +37,33 @@ def initialise(
     options["include"] = options.get("include") or source.include
     with Checkpoint.open(source.path) as checkpoint:
         plan = plan_transfer(checkpoint, model, **options)
-        known = () if source.entry is None else source.entry.modalities
-        if known and modalities and tuple(modalities) != known:
-            plan = replace(plan, notes=(*plan.notes, _other_modalities(known, modalities)))
-        return plan.apply(allow_partial=allow_partial, init=init)
+        notes = (*plan.notes, *_other_images(source, preparation or {}), *_other_scale(source, model))
+        return replace(plan, notes=notes).apply(allow_partial=allow_partial, init=init)
 
 
-def _other_modalities(theirs: Sequence[str], ours: Sequence[str]) -> str:
-    return f"These weights know the channels {', '.join(theirs)}; the cases have {', '.join(ours)}."
+def _other_images(source: Source, preparation: Mapping) -> list[str]:
+    """A sentence for each respect in which the cases are not like those that the weights know."""
+    notes = []
+    ours, theirs = preparation.get("modalities", ()), source.modalities
+    if ours and theirs and tuple(ours) != theirs:
+        notes.append(f"These weights know the channels {', '.join(theirs)}; the cases have {', '.join(ours)}.")
+    ours, theirs = preparation.get("normalise"), source.normalise
+    if ours and theirs and ours != theirs:
+        notes.append(
+            f"These weights were trained on images normalised by '{theirs}'; the cases are by '{ours}'. "
+            f"Prepare them with --normalise {theirs} to show the network the values that it knows."
+        )
+    return notes
+
+
+def _other_scale(source: Source, model: keras.Model) -> list[str]:
+    """A sentence where a GAN's encoder is about to see images in another scale than its own."""
+    recipe = recipe_of(model) or {}
+    signed = source.activation == SIGNED
+    if not source.activation or recipe.get("model") != "pix2pix-segmenter" or recipe.get("rescale", True) == signed:
+        return []
+    known = "[-1, 1]" if signed else "[0, 1]"
+    return [
+        f"This encoder knows images in {known}, for its generator ended in {source.activation}. Give it those: "
+        f"model_options: {{rescale: {str(signed).lower()}}}."
+    ]

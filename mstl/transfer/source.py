@@ -4,42 +4,62 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mstl.data.prepared import PREPARATION
 from mstl.errors import InputError
+from mstl.files import read_json
+from mstl.settings import PRETRAINING, read_yaml
 from mstl.transfer.registry import Weights, fetch, registry, weights_named
 
 IMAGENET = "imagenet"
 IMAGENET_ENCODERS = {"unet-resnet34": "imagenet-resnet34"}  # model -> weights of its encoder
-BEST = "best.h5"  # of a run
+BEST, EXPERIMENT = "best.h5", "experiment.yaml"  # of a run
+SCOPES = {"gan": "encoder"}  # kind of pretraining -> what of its network is worth having
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file of weights, and its entry in the registry where it has one."""
+    """A file of weights, its entry in the registry where it has one, and what is known of its training.
+
+    `include` is the scope worth loading (None: everything), `modalities` and `normalise` say of what images and how
+    prepared, `activation` what a GAN's generator ended in; they are empty where nothing is known.
+    """
 
     path: Path
     entry: Weights | None = None
-
-    @property
-    def include(self) -> str | None:
-        """The scope worth loading; None: everything."""
-        return (self.entry and self.entry.include) or None
+    include: str | None = None
+    modalities: tuple[str, ...] = ()
+    normalise: str = ""
+    activation: str = ""
 
 
 def find_source(word: str, *, model_name: str = "") -> Source:
     """The file that `word` means; a published one is fetched if need be.
 
-    A file or folder of that name comes first; of a folder, as that of a run, its best weights. "imagenet" is the
-    encoder that belongs to the model `model_name`. Raises `InputError` where it means nothing, and as `fetch` does.
+    A file or folder of that name comes first; of a folder, as that of a run, its best weights, and of a pretrained
+    GAN the encoder alone. "imagenet" is the encoder that belongs to the model `model_name`. Raises `InputError`
+    where it means nothing or the run's own records are damaged, and as `fetch` does.
     """
     path = Path(word)
     if path.is_dir():
-        if not (path / BEST).is_file():
-            raise InputError(f"Folder {path} holds no {BEST}; a run has one. Give a run's folder or a file of weights.")
-        return Source(path / BEST)
+        return _of_run(path)
     if path.exists():
         return Source(path)
     entry = _published(word, model_name)
-    return Source(fetch(entry.name), entry)
+    return Source(fetch(entry.name), entry, include=entry.include or None, modalities=entry.modalities)
+
+
+def _of_run(folder: Path) -> Source:
+    if not (folder / BEST).is_file():
+        raise InputError(f"Folder {folder} holds no {BEST}; a run has one. Give a run's folder or a file of weights.")
+    experiment = read_yaml(folder / EXPERIMENT) if (folder / EXPERIMENT).exists() else {}
+    preparation = read_json(folder / PREPARATION) if (folder / PREPARATION).exists() else {}
+    return Source(
+        folder / BEST,
+        include=SCOPES.get(experiment.get(PRETRAINING)),
+        modalities=tuple(preparation.get("modalities", ())),
+        normalise=preparation.get("normalise", ""),
+        activation=experiment.get("activation", ""),
+    )
 
 
 def _published(word: str, model_name: str) -> Weights:

@@ -27,7 +27,7 @@ def test_its_weights_fit_into_five_megabytes(model, tmp_path):
 
 def test_the_shipped_weights_fill_every_layer_and_find_a_bright_spot():
     model = unet_small(channels=3)
-    report = initialise(model, "unet-small-phantoms", modalities=("flair", "t1", "t2"))
+    report = initialise(model, "unet-small-phantoms", preparation={"modalities": ["flair", "t1", "t2"]})
     assert {row.status for row in report.rows} == {"load"}
     image = 0.3 * np.random.default_rng(0).standard_normal((1, 64, 64, 3)).astype(np.float32)
     image[0, 30:35, 30:35, 0] += 3

@@ -1,5 +1,9 @@
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from mstl._keras import keras
 from mstl.config import Experiment
@@ -8,6 +12,7 @@ from mstl.files import read_json
 from mstl.models import unet_small
 from mstl.models.tree import tensors_of
 from mstl.training.experiment import split_sides, train_experiment
+from mstl.training.progress import TrainingProgress
 from mstl.training.run import FREEZE, TRANSFER, Run
 
 
@@ -115,6 +120,83 @@ def test_whole_slices_are_padded_to_what_the_model_needs(prepared, tmp_path):
 class StopAfterOneEpoch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         raise KeyboardInterrupt
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Stop at the end of the given epoch, counted over all trainings."""
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.left = epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def with_twin(prepared, tmp_path_factory):
+    """Settings with a twin of two epochs each, their run, and what the bar showed."""
+    folder = tmp_path_factory.mktemp("twin")
+    unet_small(channels=2, width=2, depth=2).save_weights(folder / "weights.h5")
+    transfer = {"init": str(folder / "weights.h5"), "init_exclude": "head", "freeze": "gradual", "unfreeze_epochs": 1}
+    settings = experiment_of(prepared, epochs=2, twin=True, **transfer)
+    console = Console(file=io.StringIO(), width=160)
+    with TrainingProgress(console) as bar:
+        run = train_experiment(settings, out=folder / "run", callbacks=[bar])
+    return settings, run, console.file.getvalue()
+
+
+def test_a_twin_is_the_same_training_from_scratch(prepared, with_twin, tmp_path):
+    _, run, _ = with_twin
+    alone = train_experiment(experiment_of(prepared, epochs=2, freeze="none"), out=tmp_path / "alone")
+    ours, theirs = values(run.twin.model("last")), values(alone.model("last"))
+    assert all(np.array_equal(ours[path], theirs[path]) for path in theirs)
+    assert run.twin.experiment == alone.experiment
+    assert not run.twin.experiment.twin
+
+
+def test_the_first_training_is_what_it_is_without_a_twin(with_twin, tmp_path):
+    settings, run, _ = with_twin
+    alone = train_experiment(replace(settings, twin=False), out=tmp_path / "alone")
+    ours, theirs = values(run.model("last")), values(alone.model("last"))
+    assert all(np.array_equal(ours[path], theirs[path]) for path in theirs)
+    assert alone.twin is None
+    assert run.experiment == replace(alone.experiment, twin=True)
+
+
+def test_the_bar_tells_the_twin_from_the_first(with_twin):
+    shown = with_twin[2].splitlines()
+    first, twin = ([line for line in shown if line.startswith(words)][-1] for words in ("epoch 2/2", "twin from"))
+    assert "twin from scratch, epoch 2/2" in twin
+    assert "2/2" in first.removeprefix("epoch 2/2")
+    assert "2/2" in twin.removeprefix("twin from scratch, epoch 2/2")
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_what_was_stopped_in_either_goes_on_to_the_same_end(with_twin, tmp_path, epochs):
+    settings, whole, _ = with_twin
+    with pytest.raises(KeyboardInterrupt):
+        train_experiment(settings, out=tmp_path / "run", callbacks=[StopAfter(epochs)])
+    stopped = Run(tmp_path / "run")
+    assert stopped.experiment.twin
+    assert (stopped.twin is not None) == (epochs > 2)
+    run = train_experiment(settings, out=tmp_path / "run", resume=True)
+    for resumed, straight in ((run, whole), (run.twin, whole.twin)):
+        ours, theirs = values(resumed.model("last")), values(straight.model("last"))
+        assert len(resumed.history) == 2
+        assert all(np.array_equal(ours[path], theirs[path]) for path in theirs)
+
+
+def test_a_finished_run_can_get_its_twin_later(prepared, tmp_path):
+    settings = experiment_of(prepared, freeze="encoder")
+    first = values(train_experiment(settings, out=tmp_path / "run").model("last"))
+    run = train_experiment(replace(settings, twin=True), out=tmp_path / "run", resume=True)
+    assert run.experiment.twin
+    assert len(run.twin.history) == 1
+    assert all(np.array_equal(array, first[path]) for path, array in values(run.model("last")).items())
+    assert read_json(run.twin.folder / FREEZE)["tensors"] == []
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def test_a_scope_that_is_asked_for_comes_before_that_of_the_entry(published):
 
 def test_other_modalities_than_the_weights_know_are_said(published):
     name = published("phantoms", small(seed=1), modalities=["flair", "t1"])
-    same, other = (initialise(small(), name, modalities=given) for given in (("flair", "t1"), ("t1", "flair")))
+    given = [{"modalities": names} for names in (["flair", "t1"], ["t1", "flair"])]
+    same, other = (initialise(small(), name, preparation=one) for one in given)
     assert same.notes == ()
     assert other.notes == ("These weights know the channels flair, t1; the cases have t1, flair.",)
 
