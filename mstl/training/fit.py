@@ -6,11 +6,11 @@ from pathlib import Path
 
 from mstl._keras import keras
 from mstl.config import Experiment, Training, input_channels
-from mstl.data.prepared import PREPARATION, PreparedCohort
+from mstl.data.prepared import PreparedCohort
 from mstl.data.sequences import SliceSequence
 from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
-from mstl.files import new_folder, read_json, remove_leftovers, write_json
+from mstl.files import write_json
 from mstl.models import recipe_of
 from mstl.models.sides import check_sides, side_multiple
 from mstl.training.environment import environment
@@ -18,7 +18,8 @@ from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.losses import get_loss
 from mstl.training.metrics import training_metrics
 from mstl.training.recorder import RunRecorder, monitored
-from mstl.training.run import CUSTOM_MODEL, ENVIRONMENT, EXPERIMENT, FREEZE, STATE, TRANSFER, Run
+from mstl.training.run import CUSTOM_MODEL, FREEZE, STATE, TRANSFER, Run
+from mstl.training.run_folder import Sides, check_apart, open_run_folder, subjects_of
 from mstl.training.schedule import has_ended
 from mstl.training.state import load_state
 from mstl.transfer.origin import describe_origins, origins_of
@@ -48,18 +49,17 @@ def fit(
     a frozen tensor has changed (the run's `freeze.json` has the hashes of all).
     """
     training = Training(**settings)
-    _check_sides({"train": train, "validation": validation, "test": test})
+    sides = {"train": train, "validation": validation, "test": test}
+    check_apart(sides)
+    _check_masks({"train": train, "validation": validation})
     _check_model(model, train, training)
     loss = get_loss(training.loss)  # this and the next may refuse: before the folder
     sampler, held_out = _slices(train, validation, training, multiple=side_multiple(model))
     report, thawing = freeze_for(model, training)
-    experiment = _experiment(model, training, {"train": train, "validation": validation, "test": test})
     facts = environment([*train, *(validation or ())], seed=training.seed)
-    if resume:
-        _check_unchanged(Path(out), train.preparation, facts)
-    out = _run_folder(Path(out), experiment, resume=resume)
-    write_json(out / PREPARATION, train.preparation)
-    write_json(out / ENVIRONMENT, facts)
+    experiment = _experiment(model, training, sides)
+    begun = {"preparation": train.preparation, "environment": facts}
+    out = open_run_folder(out, experiment, **begun, resume=resume)
     if training.batch_norm_momentum is not None:
         _set_batch_norm_momentum(model, training.batch_norm_momentum)
     model.compile(keras.optimizers.Adam(training.learning_rate), loss, training_metrics())
@@ -154,26 +154,20 @@ def _check_model(model: keras.Model, train: PreparedCohort, training: Training) 
         raise InputError(f"The model gives {classes} channels; masks of 0 and 1 need one. Build it with num_classes=1.")
 
 
-def _check_sides(sides: dict[str, PreparedCohort | None]) -> None:
-    owner: dict[str, str] = {}
-    for side, cohort in sides.items():
-        for case in cohort or ():
-            if owner.setdefault(case.subject, side) != side:
-                raise InputError(
-                    f"Subject {case.subject} is in both {owner[case.subject]} and {side}. Split by subject."
-                )
-            if side != "test" and not case.has_mask:
+def _check_masks(sides: Sides) -> None:
+    for side, cases in sides.items():
+        for case in cases or ():
+            if not case.has_mask:
                 raise InputError(f"Case {case.name} in {side} has no mask. Add one to the cohort, or leave it out.")
 
 
-def _experiment(model: keras.Model, training: Training, sides: dict[str, PreparedCohort | None]) -> Experiment:
+def _experiment(model: keras.Model, training: Training, sides: Sides) -> Experiment:
     recipe = {"model": CUSTOM_MODEL} | (recipe_of(model) or {})
     told = {name: recipe.pop(name) for name in ("model", "stem") if name in recipe}
     recipe.pop("channels", None)  # the cases tell
-    subjects = {f"{side}_subjects": () if cohort is None else cohort.subjects for side, cohort in sides.items()}
     return Experiment(
         **training.training(),
-        **subjects,
+        **subjects_of(sides),
         prepared=str(sides["train"].folder.resolve()),
         **told,
         model_options=recipe,
@@ -196,34 +190,3 @@ def _init_settings(model: keras.Model) -> dict:
         "init_adapt": () if options["adapt"] == "error" else options["adapt"],
         "init_partial": options["allow_partial"],
     }
-
-
-def _check_unchanged(out: Path, preparation: dict, facts: dict) -> None:
-    """Raise `InputError` where the cases are not those that the run in `out` began with."""
-    if not (out / ENVIRONMENT).exists():
-        return
-    same_files = read_json(out / ENVIRONMENT)["inputs"] == facts["inputs"]
-    if not (same_files and read_json(out / PREPARATION) == preparation):
-        raise InputError(
-            f"The cases were prepared anew, or from other files, since run {out} began. Prepare them as they were, "
-            "or train into a new folder."
-        )
-
-
-def _run_folder(out: Path, experiment: Experiment, *, resume: bool) -> Path:
-    """A new folder with the experiment in it, or on `resume` the old one if it holds the same experiment."""
-    if resume and (out / EXPERIMENT).exists():
-        old, new = Experiment.load(out / EXPERIMENT).to_dict(), experiment.to_dict()
-        if (out / STATE).exists():  # it holds all weights, wherever they came from
-            new |= {key: value for key, value in old.items() if key.startswith("init")}
-        changed = [f"{key} {old[key]!r} -> {new[key]!r}" for key in new if old[key] != new[key]]
-        if changed:
-            raise InputError(
-                f"Run {out} was begun with other settings: {'; '.join(changed)}. "
-                "Resume with the old settings, or train into a new folder."
-            )
-        remove_leftovers(out)
-        return out
-    new_folder(out)
-    experiment.save(out / EXPERIMENT)
-    return out

@@ -17,6 +17,8 @@ from mstl.training.schedule import has_ended, is_best, learning_rate
 from mstl.training.state import reseed, save_state, save_weights
 from mstl.transfer.source import BEST
 
+MONITORED = {"val_dice": 1, "val_hidden_mae": -1}  # what validation says of an epoch, and whether more is better
+
 
 class RunRecorder(keras.callbacks.Callback):
     """Writes a run's files at the end of each epoch, the state last: whatever is killed is done again alike.
@@ -33,19 +35,19 @@ class RunRecorder(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Set the epoch's learning rate and the layers' random generators."""
         self.epoch, self.started = epoch, time.monotonic()
-        rate = learning_rate(self.settings, epoch=epoch, monitored=monitored(self.history))
-        self.model.optimizer.learning_rate.assign(rate)
+        self.set_rate(epoch)
         reseed(self.model, seed=self.settings.seed, epoch=epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Stop where the loss is not finite."""
-        loss = (logs or {})["loss"]
-        if not math.isfinite(loss):
-            cases = ", ".join(self.sequence.sampler.batch_cases(self.epoch, batch))
-            raise TrainingError(
-                f"Loss is {loss} at epoch {self.epoch + 1}, batch {batch + 1} with cases {cases}. Look at these "
-                f"cases, or lower learning_rate ({self.settings.learning_rate:g}); earlier epochs are kept."
-            )
+        """Stop where a loss is not finite."""
+        for name, loss in (logs or {}).items():
+            if name.endswith("loss") and not math.isfinite(loss):
+                cases = ", ".join(self.sequence.sampler.batch_cases(self.epoch, batch))
+                raise TrainingError(
+                    f"{name.capitalize().replace('_', ' ')} is {loss} at epoch {self.epoch + 1}, batch {batch + 1} "
+                    f"with cases {cases}. Look at these cases, or lower learning_rate "
+                    f"({self.settings.learning_rate:g}); earlier epochs are kept."
+                )
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write weights, history and state; end the training where the schedule says so."""
@@ -54,7 +56,7 @@ class RunRecorder(keras.callbacks.Callback):
         seconds = round(time.monotonic() - self.started, 3)
         self.history.append({"epoch": epoch + 1, "learning_rate": rate, **values, "seconds": seconds})
         self._save_weights(LAST)
-        if "val_dice" not in values or is_best(monitored(self.history)):
+        if not values.keys() & MONITORED.keys() or is_best(monitored(self.history)):
             self._save_weights(BEST)
             (self.folder / THRESHOLD).unlink(missing_ok=True)  # it was chosen for other weights
         with whole_file(self.folder / HISTORY) as temporary:
@@ -62,10 +64,23 @@ class RunRecorder(keras.callbacks.Callback):
         save_state(self.folder / STATE, self.model, self.history)
         self.model.stop_training = has_ended(self.settings, monitored(self.history))
 
+    def set_rate(self, epoch: int) -> None:
+        """Set the learning rate that the schedule has for `epoch`."""
+        rate = learning_rate(self.settings, epoch=epoch, monitored=monitored(self.history))
+        self.model.optimizer.learning_rate.assign(rate)
+
+    def network(self) -> keras.Model:
+        """The model whose weights the run keeps."""
+        return self.model
+
     def _save_weights(self, name: str) -> None:
-        save_weights(self.folder / name, self.model)
+        save_weights(self.folder / name, self.network())
 
 
 def monitored(history: list[dict]) -> list[float]:
-    """The value by which epochs are compared, larger is better: validation Dice, else minus the loss."""
-    return [row.get("val_dice", -row["loss"]) for row in history]
+    """The value by which epochs are compared, larger is better: one of `MONITORED`, else minus the loss."""
+    return [_value(row) for row in history]
+
+
+def _value(row: dict) -> float:
+    return next((sign * row[name] for name, sign in MONITORED.items() if name in row), -row["loss"])

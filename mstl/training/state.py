@@ -15,6 +15,7 @@ from mstl._keras import keras
 from mstl.errors import InputError
 from mstl.files import whole_file
 from mstl.models.tree import finalize
+from mstl.training.gan import Pix2Pix
 
 
 @contextmanager
@@ -85,6 +86,10 @@ def reseed(model: keras.Model, *, seed: int, epoch: int) -> None:
 
 
 def _groups(model: keras.Model) -> dict[str, list]:
-    model.optimizer.build(model.trainable_variables)
+    if isinstance(model, Pix2Pix):
+        optimizers = model.optimizers
+    else:
+        optimizers = (model.optimizer,)
+        model.optimizer.build(model.trainable_variables)
     with all_trainable(model):
-        return {"weights": model.weights, "optimizer": list(model.optimizer.variables)}
+        return {"weights": model.weights, "optimizer": [value for one in optimizers for value in one.variables]}

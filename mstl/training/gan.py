@@ -1,0 +1,131 @@
+"""Pix2Pix: a generator that restores images and a discriminator that judges them, trained in one step."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mstl._keras import keras, tf
+from mstl.training.restoration_metrics import SIGNED, HiddenError, HiddenSimilarity
+
+L1_WEIGHT = 100.0  # Isola et al. 2017, and the 2021 thesis work
+DISCRIMINATOR_WEIGHT = 0.5  # the same: the discriminator learns at half the generator's pace
+LOSSES = ("loss", "adversarial_loss", "l1_loss", "discriminator_loss")
+
+Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+
+class Pix2Pix(keras.Model):
+    """A generator and the discriminator that it is trained against, as one Keras model.
+
+    generator: images `(N, H, W, C)` to images of that shape; discriminator: a pair (source, image) to patches of
+    probabilities. Batches are (source, target, hidden), as `RestorationSampler` gives them; `hidden` serves
+    validation alone. scale: values of the darkest and the brightest pixel, (-1, 1) for "tanh" generators.
+
+    One step, in one graph: the generator restores the sources, the discriminator judges targets and restored images,
+    each batch with batch statistics of its own, and both are updated from these passes. The generator's loss is the
+    cross-entropy of "real" plus `l1_weight` times the mean absolute error; the discriminator's is
+    `discriminator_weight` times the sum of both cross-entropies. Losses are float32 under any policy. Logs: loss (the
+    generator's), its parts adversarial_loss and l1_loss, and discriminator_loss; of validation also hidden_mae and
+    hidden_ssim.
+
+    The published procedure updates the discriminator twice and then the generator, which sees the updated one; it
+    restores the sources anew for each. Source: Isola et al. 2017, arXiv 1611.07004; as context encoder: Pathak et al.
+    2016, arXiv 1604.07379.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        scale: tuple[float, float] = SIGNED,
+        l1_weight: float = L1_WEIGHT,
+        discriminator_weight: float = DISCRIMINATOR_WEIGHT,
+    ) -> None:
+        super().__init__(name="pix2pix")
+        self.generator, self.discriminator = generator, discriminator
+        self.l1_weight, self.discriminator_weight = l1_weight, discriminator_weight
+        self.hidden_metrics = [HiddenError(scale), HiddenSimilarity(scale)]
+        self.loss_metrics = {name: keras.metrics.Mean(name=name) for name in LOSSES}
+
+    def compile(
+        self, generator_optimizer: keras.optimizers.Optimizer, discriminator_optimizer: keras.optimizers.Optimizer
+    ) -> None:
+        """Set both optimizers and make their variables; under mixed_float16 their losses are scaled."""
+        super().compile(optimizer=generator_optimizer)
+        self.discriminator_optimizer = self._get_optimizer(discriminator_optimizer)
+        for optimizer, network in zip(self.optimizers, (self.generator, self.discriminator), strict=True):
+            optimizer.build(network.trainable_variables)
+
+    @property
+    def optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+        """That of the generator and that of the discriminator."""
+        return self.optimizer, self.discriminator_optimizer
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """What Keras resets at each epoch."""
+        return [*self.loss_metrics.values(), *self.hidden_metrics]
+
+    def call(self, images: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Restored images."""
+        return self.generator(images, training=training)
+
+    def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """Update generator and discriminator on one batch."""
+        source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
+        networks = (self.generator, self.discriminator)
+        with tf.GradientTape(persistent=True) as tape:
+            restored = self.generator(source, training=True)
+            losses = self._batch_losses(source, target, restored, training=True)
+            parts = self._shares(losses)
+            scaled = [_scaled(loss, optimizer) for loss, optimizer in zip(parts, self.optimizers, strict=True)]
+        gradients = [tape.gradient(loss, net.trainable_variables) for loss, net in zip(scaled, networks, strict=True)]
+        del tape
+        for gradient, optimizer, network in zip(gradients, self.optimizers, networks, strict=True):
+            optimizer.apply_gradients(zip(_unscaled(gradient, optimizer), network.trainable_variables, strict=True))
+        return self._logged(losses)
+
+    def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """Losses and how well the hidden pixels of the brain are restored, on one batch of validation."""
+        source, target, hidden = keras.utils.unpack_x_y_sample_weight(data)
+        restored = self.generator(source, training=False)
+        logs = self._logged(self._batch_losses(source, target, restored, training=False))
+        for metric in self.hidden_metrics:
+            metric.update_state(target, restored, hidden)
+            logs[metric.name] = metric.result()
+        return logs
+
+    def _batch_losses(
+        self, source: tf.Tensor, target: tf.Tensor, restored: tf.Tensor, *, training: bool
+    ) -> list[tf.Tensor]:
+        """The batch's losses in the order of `LOSSES`, float32."""
+        real = self.discriminator([source, target], training=training)
+        fake = self.discriminator([source, restored], training=training)
+        adversarial = _cross_entropy(tf.ones_like(fake), fake)
+        l1 = tf.reduce_mean(tf.abs(tf.cast(target, tf.float32) - tf.cast(restored, tf.float32)))
+        judged = _cross_entropy(tf.ones_like(real), real) + _cross_entropy(tf.zeros_like(fake), fake)
+        return [adversarial + self.l1_weight * l1, adversarial, l1, self.discriminator_weight * judged]
+
+    def _shares(self, losses: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Of generator and discriminator, the part of this replica: gradients of replicas are summed."""
+        named = dict(zip(LOSSES, losses, strict=True))
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        return [named[name] / replicas for name in ("loss", "discriminator_loss")]
+
+    def _logged(self, losses: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
+        for metric, loss in zip(self.loss_metrics.values(), losses, strict=True):
+            metric.update_state(loss)
+        return {name: metric.result() for name, metric in self.loss_metrics.items()}
+
+
+def _cross_entropy(truth: tf.Tensor, probability: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(keras.losses.binary_crossentropy(truth, probability))
+
+
+def _scaled(loss: tf.Tensor, optimizer: keras.optimizers.Optimizer) -> tf.Tensor:
+    return optimizer.get_scaled_loss(loss) if hasattr(optimizer, "get_scaled_loss") else loss
+
+
+def _unscaled(gradients: list[tf.Tensor], optimizer: keras.optimizers.Optimizer) -> list[tf.Tensor]:
+    scales = hasattr(optimizer, "get_unscaled_gradients")
+    return optimizer.get_unscaled_gradients(gradients) if scales else gradients
