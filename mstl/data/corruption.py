@@ -37,8 +37,8 @@ def checkerboard(
     _check(tile=tile, fill=fill)
     height, width = _sides(image)
     down, right = rng.integers(2 * tile, size=2) if phase is None else phase
-    rows, columns = (np.arange(height) - down) // tile, (np.arange(width) - right) // tile
-    return _filled(image, (rows[:, None] + columns) % 2 == 0, fill)
+    rows, columns = (np.arange(height) - down) // tile % 2, (np.arange(width) - right) // tile % 2
+    return _filled(image, rows[:, None] == columns, fill)
 
 
 def blocks(
@@ -78,10 +78,10 @@ def _squares(area: np.ndarray, rng: np.random.Generator, tile: int, share: float
     centres = rng.permutation(np.flatnonzero(area))
     wanted = share * len(centres)
     count = 0
-    for centre in centres.tolist():
+    for centre in centres:
         if count >= wanted:
             break
-        row, column = divmod(centre, area.shape[1])
+        row, column = divmod(int(centre), area.shape[1])
         if hidden[row, column]:
             continue
         top, left = row - tile // 2, column - tile // 2
@@ -92,7 +92,9 @@ def _squares(area: np.ndarray, rng: np.random.Generator, tile: int, share: float
 
 
 def _filled(image: np.ndarray, hidden: np.ndarray, fill: float) -> Corrupted:
-    return np.where(hidden[..., None], np.float32(fill), image).astype(np.float32, copy=False), hidden
+    corrupted = np.array(image, np.float32)
+    np.copyto(corrupted, np.float32(fill), where=hidden[..., None])
+    return corrupted, hidden
 
 
 def _sides(image: np.ndarray) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from mstl.data.corruption import Corruption
 from mstl.data.prepared import PreparedCase
+from mstl.data.slice_file import SliceFile
 from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
 
@@ -61,7 +62,8 @@ class RestorationSampler:
         """
         self._check_cases(epoch, index)
         (images,) = self.slices.batch(epoch, index)
-        corrupted, target = (empty(images.shape, np.float32) for _ in range(2))
+        corrupted = empty(images.shape, np.float32)
+        target = empty(images.shape, np.float32)
         hidden = empty((*images.shape[:3], 1), np.float32)
         np.clip(images, 0, 1, out=target)
         if self.signed:
@@ -98,7 +100,11 @@ def _check_preparation(case: PreparedCase) -> None:
 
 
 def _check_range(case: PreparedCase) -> None:
-    image = case.image
-    low, high = np.min([part.min() for part in image]), np.max([part.max() for part in image])
-    if not (-RANGE_TOLERANCE <= low and high <= 1 + RANGE_TOLERANCE):
-        raise InputError(f"Case {case.name} has values from {low:g} to {high:g}, expected [0, 1]. {REMEDY}")
+    file = SliceFile.of(case.image)
+    limits = []
+    for position in range(file.shape[0]):
+        values = file.read_float32(position, position + 1)
+        limits.append((values.min(), values.max()))
+    low, high = np.min(limits), np.max(limits)
+    if not (low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE):  # so that NaN is refused too
+        raise InputError(f"Case {case.name} has values from {low:.3g} to {high:.3g}, expected [0, 1]. {REMEDY}")

@@ -4,15 +4,14 @@ from __future__ import annotations
 import numpy as np
 
 from mstl._keras import keras
-from mstl.data.slices import SliceSampler
-from mstl.data.workers import BatchPool
+from mstl.data.workers import BatchPool, Sampler
 from mstl.errors import InputError
 
 
 class SliceSequence(keras.utils.Sequence):
-    """The batches of a `SliceSampler` in the current `epoch`, which `on_epoch_end` moves on.
+    """The batches of a `SliceSampler` or `RestorationSampler` in the current `epoch`, which `on_epoch_end` moves on.
 
-    Images `(N, H, W, C)` and masks `(N, H, W, 1)`, float32. With `workers` > 1 that many processes compute
+    Arrays are those of the sampler: `(N, H, W, C)` float32. With `workers` > 1 that many processes compute
     the batches that follow. To resume, set `epoch`. Without `advance` every epoch is the same: for
     validation. Give it to `fit` with `shuffle=False`: the sampler shuffles, and Keras would shuffle again by
     a seed that nobody records.
@@ -21,7 +20,7 @@ class SliceSequence(keras.utils.Sequence):
     """
 
     def __init__(
-        self, sampler: SliceSampler, *, workers: int = 1, epoch: int = 0, advance: bool = True
+        self, sampler: Sampler, *, workers: int = 1, epoch: int = 0, advance: bool = True
     ) -> None:
         if workers < 1 or epoch < 0:
             raise InputError(f"workers is {workers}, epoch {epoch}, expected at least 1 and 0.")
@@ -34,7 +33,7 @@ class SliceSequence(keras.utils.Sequence):
     def __len__(self) -> int:
         return self.sampler.steps
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
         return (self._pool or self.sampler).batch(self.epoch, index)

@@ -32,13 +32,16 @@ FILES_PER_WORKER = 8  # batches that are held beyond these travel through the pi
 
 
 class Sampler(Protocol):
-    """What a pool needs: batches as a pure function of (epoch, index), and picklable."""
+    """What a pool and a sequence need: batches as a pure function of (epoch, index), and picklable."""
 
     steps: int
     batch_bytes: int
 
     def batch(self, epoch: int, index: int, *, empty: Callable[..., np.ndarray]) -> tuple[np.ndarray, ...]:
-        """The arrays of one batch, made by `empty(shape, dtype)`."""
+        """The arrays of one batch, made by `empty(shape, dtype)` in their order."""
+
+    def batch_cases(self, epoch: int, index: int) -> list[str]:
+        """Names of the cases in a batch."""
 
 
 class BatchPool:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mstl.data.prepared import PreparedCase
 from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
+from tests.opened import opened_files
 
 
 def shown(sampler: SliceSampler, epoch: int) -> list[tuple[int, int]]:
@@ -187,3 +189,61 @@ def test_a_file_cut_off_after_opening_is_named(write_prepared, tmp_path):
 def test_wrong_numbers_and_names_are_refused(cases, arguments, word):
     with pytest.raises(InputError, match=word):
         SliceSampler(cases, **arguments)
+
+
+@pytest.fixture
+def closed(write_prepared, tmp_path):
+    """Two labelled cases whose `mask.npy` cannot be opened: it is a folder."""
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        write_prepared(folder)
+        (folder / "mask.npy").unlink()
+        (folder / "mask.npy").mkdir()
+    return [PreparedCase(folder) for folder in folders]
+
+
+def test_brain_keeps_every_slice_that_shows_brain(cases):
+    brain = [(0, d) for d in range(1, 7)] + [(1, d) for d in range(1, 7)] + [(2, d) for d in range(1, 5)]
+    assert shown(SliceSampler(cases, keep="brain", shuffle=False), 0) == brain
+    assert shown(SliceSampler(cases, keep="brain", labels=False, shuffle=False), 0) == brain
+    images, masks = SliceSampler(cases, keep="brain", batch_size=16).batch(0, 0)
+    assert len(images) == 16
+    assert masks.any()
+
+
+@pytest.mark.parametrize("options", [{}, {"augment": "strong"}, {"crop": (16, 16)}, {"context": 1}])
+def test_without_labels_masks_are_never_opened(closed, monkeypatch, options):
+    with pytest.raises(InputError, match=r"mask\.npy is damaged"):
+        SliceSampler(closed, keep="brain")
+    monkeypatch.setattr(PreparedCase, "mask", property(lambda case: pytest.fail("the mask was asked for")))
+    with opened_files() as opened:
+        sampler = SliceSampler(closed, keep="brain", labels=False, batch_size=5, **options)
+        batches = [sampler.batch(epoch, index) for epoch in range(2) for index in range(sampler.steps)]
+    assert {path.name for path in opened} == {"image.npy"}
+    assert all(len(batch) == 1 for batch in batches)
+    assert sum(len(images) for images, in batches) == 2 * sampler.slices
+
+
+@pytest.mark.parametrize("options", [{}, {"augment": "strong"}, {"crop": (16, 16), "lesion_crop": 0}, {"context": 1}])
+def test_images_are_the_same_with_and_without_labels(cases, options):
+    options = {"keep": "brain", "batch_size": 6, "seed": 3} | options
+    (images,) = SliceSampler(cases, labels=False, **options).batch(1, 1)
+    assert np.array_equal(images, SliceSampler(cases, **options).batch(1, 1)[0])
+
+
+def test_a_batch_without_labels_takes_no_room_for_masks(cases):
+    sampler = SliceSampler(cases, keep="brain", labels=False, batch_size=4)
+    assert sampler.batch_bytes == sampler.batch(0, 0)[0].nbytes
+
+
+def test_slices_that_need_labels_are_refused_without_them(cases):
+    for keep in ("lesion", "balanced"):
+        with pytest.raises(InputError, match=f"'{keep}' needs masks, labels=False"):
+            SliceSampler(cases, keep=keep, labels=False)
+
+
+def test_cases_without_brain_are_named(write_prepared, tmp_path):
+    case = write_prepared(tmp_path / "hollow")
+    case.record["brain_voxels"] = [0] * case.shape[0]
+    with pytest.raises(InputError, match=r"hollow.*brain voxel"):
+        SliceSampler([case], keep="brain", labels=False)
