@@ -191,8 +191,9 @@ def report(
     predictions: Annotated[Path | None, typer.Option(help="Folder of 'mstl predict'.")] = None,
     cohort: Annotated[Path | None, typer.Option(help="cohort.csv of the predicted cases.")] = None,
     scores: Annotated[Path | None, typer.Option(help="scores.csv of 'mstl evaluate'.")] = None,
+    twin_scores: Annotated[Path | None, typer.Option(help="The same of the run's twin.")] = None,
 ) -> None:
     """Write report.html into the run: one self-contained page."""
     cases = None if cohort is None else mstl.Cohort.from_csv(cohort)
-    path = mstl.write_report(run, predictions=predictions, cohort=cases, scores=scores)
+    path = mstl.write_report(run, predictions=predictions, cohort=cases, scores=scores, twin_scores=twin_scores)
     console.print(f"Wrote {path}.", soft_wrap=True)

@@ -30,10 +30,13 @@ from mstl.reporting.folder import (
     read_experiment,
     read_history,
 )
+from mstl.reporting.gan_page import write_gan_report
 from mstl.reporting.slices import slice_heights
 from mstl.reporting.template import render
+from mstl.reporting.twin import twin_section
 from mstl.reporting.viewer import probability_viewer
 from mstl.reporting.weights import weights_section
+from mstl.settings import PRETRAINING
 
 COLUMNS = {  # column of scores.csv: (heading, explanation, digits)
     "dice": ("Dice", "Overlap: twice the common volume over the sum of both; 1 is perfect", 3),
@@ -54,6 +57,7 @@ def write_report(
     predictions: str | Path | None = None,
     cohort: Cohort | None = None,
     scores: str | Path | pd.DataFrame | None = None,
+    twin_scores: str | Path | pd.DataFrame | None = None,
     out: str | Path | None = None,
     sheets: int = 20,
 ) -> Path:
@@ -61,12 +65,16 @@ def write_report(
 
     `predictions` is a folder of `mstl predict`, `cohort` has the scans and masks of its cases, `scores` is
     what `mstl evaluate` wrote (or a frame with its columns); a section whose data are absent says how to add
-    it. `out` is `run/report.html` by default; `sheets` is how many overlay sheets are drawn at most, lowest
-    Dice first. Raises `InputError` where the run has no history.csv or experiment.yaml, or something given is
-    wrong.
+    it. `twin_scores` are those of the run's twin (see `Experiment.from_scratch`). `out` is `run/report.html` by
+    default; `sheets` is how many overlay sheets are drawn at most, lowest Dice first. Raises `InputError` where
+    the run has no history.csv or experiment.yaml, or something given is wrong.
     """
     run = Path(run)
-    history, experiment = read_history(run, needed=("epoch", "loss", "dice")), read_experiment(run)
+    experiment = read_experiment(run)
+    if experiment.get(PRETRAINING) == "gan":
+        _refuse_for_gan(run, predictions=predictions, cohort=cohort, scores=scores)
+        return write_gan_report(run, out=out)
+    history = read_history(run, needed=("epoch", "loss", "dice"))
     table, conventions = _read_scores(scores)
     shown, left_out = _select_cases(predictions, cohort, table, sheets)
     context = {
@@ -76,6 +84,10 @@ def write_report(
         "answer": _answer(table, history, _threshold(run, predictions)),
         "experiment": experiment_groups(run, experiment),
         "weights": weights_section(run),
+        "twin": twin_section(
+            run, experiment, history, scores=table, twin_scores=_read_scores(twin_scores)[0],
+            given={"predictions": predictions, "scores": scores if isinstance(scores, (str, Path)) else None},
+        ),
         "curves": Markup(to_svg(learning_curves(history))),
         "scores": _scores_section(table, conventions, [case.name for case in shown]),
         "volumes": None if table is None else Markup(to_svg(volume_agreement(table))),
@@ -86,6 +98,15 @@ def write_report(
     out = run / "report.html" if out is None else Path(out)
     write_text(out, render("report.html.j2", context))
     return out
+
+
+def _refuse_for_gan(run: Path, **given: object) -> None:
+    names = [name for name, value in given.items() if value is not None]
+    if names:
+        raise InputError(
+            f"{run} is a pre-training of a generator, which segments nothing: its report takes no {', '.join(names)}. "
+            "Leave them out, or give the folder of the segmenter."
+        )
 
 
 def _read_scores(scores: str | Path | pd.DataFrame | None) -> tuple[pd.DataFrame | None, str]:
