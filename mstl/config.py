@@ -26,7 +26,7 @@ class Training:
     0.99) says how long batch norm remembers: a training of a few hundred steps wants 0.9, or its moving
     statistics, which prediction uses, still hold the initial ones.
 
-    Sampling: `keep` is "lesion", "balanced" or "all" slices; `crop` a side in pixels (None: whole slices);
+    Sampling: `keep` is "lesion", "balanced", "brain" or "all" slices; `crop` a side in pixels (None: whole slices);
     `augment` "none", "thesis", "strong" or "wide"; `context` neighbouring slices at each side as further channels;
     `workers` processes that prepare batches ahead.
 
