@@ -27,7 +27,8 @@ class GanTraining:
 
     An epoch has `steps_per_epoch` batches of `batch_size` slices (None: every slice with brain once), its validation
     `validation_steps` (None: every slice). `crop` is a side in pixels (None: whole slices); `augment` as in a training.
-    Every `sample_every` epochs a sheet of restored slices and the generator are written.
+    Every `sample_every` epochs a sheet of restored slices and the generator are written. The training stops after
+    `stop_patience` epochs whose validation brought no better one (None: never).
     """
 
     corruption: str = "checkerboard"
@@ -43,6 +44,7 @@ class GanTraining:
     norm_mode: str = "batch"
     dropout: float = 0.5
     epochs: int = 100
+    stop_patience: int | None = None
     steps_per_epoch: int | None = None
     validation_steps: int | None = None
     batch_size: int = 20

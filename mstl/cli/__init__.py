@@ -13,6 +13,7 @@ from mstl.cli.convert import convert
 from mstl.cli.index import index
 from mstl.cli.inputs import BinariseMasks, CohortFile, ResampleMasks, read_input
 from mstl.cli.prepare import prepare
+from mstl.cli.pretrain import app as pretrain_app
 from mstl.cli.terminal import (
     console,
     errors,
@@ -36,6 +37,7 @@ app.command()(convert)
 app.command()(inspect)
 app.command()(transfer)
 app.add_typer(weights_app, name="weights")
+app.add_typer(pretrain_app, name="pretrain")
 
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a training.", show_default=False)]
 

@@ -1,0 +1,155 @@
+"""Self-supervised pre-training: scans without masks in, a generator that restores what was hidden out."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mstl._keras import keras
+from mstl.config_gan import GanExperiment, GanTraining
+from mstl.data.corruption import Corruption
+from mstl.data.prepared import PreparedCohort
+from mstl.data.restoration import RestorationSampler
+from mstl.data.sequences import SliceSequence
+from mstl.data.slices import SliceSampler
+from mstl.files import write_json
+from mstl.models.pix2pix import GENERATOR_MULTIPLE, discriminator
+from mstl.training.environment import environment
+from mstl.training.gan import Pix2Pix
+from mstl.training.gan_run import BASELINES, GanRun, build_generator
+from mstl.training.recorder import RunRecorder, monitored
+from mstl.training.restoration_scores import baseline_fills, is_signed, scale_of, score_fills
+from mstl.training.run import STATE, TRANSFER
+from mstl.training.run_folder import check_apart, open_run_folder, subjects_of
+from mstl.training.schedule import has_ended
+from mstl.training.sheets import SampleSheets, sample_batch
+from mstl.training.state import load_state
+from mstl.transfer.initial import RANDOM, initialise
+from mstl.transfer.origin import describe_origins
+
+SAMPLES = 6  # slices on a sheet
+
+
+def pretrain_gan(
+    train: PreparedCohort,
+    validation: PreparedCohort | None = None,
+    *,
+    out: str | Path,
+    test: PreparedCohort | None = None,
+    init: str = RANDOM,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **settings,
+) -> GanRun:
+    """Train a Pix2Pix generator to restore hidden parts of the slices of `train`, into the folder `out`.
+
+    Cases need no masks; where they have some these are not opened. validation: says which epoch is best, by the mean
+    absolute error of its hidden pixels in the brain; without it the last is. test: never read, only noted. init: the
+    generator's first weights, as of `mstl.transfer.initial.initialise`. resume: go on from the last finished epoch;
+    ends with the weights of a training never stopped. settings: see `mstl.config_gan.GanTraining`.
+
+    Raises `InputError` for cases that were not prepared to [0, 1], a crop that is no multiple of 64, a subject on two
+    sides, an `out` that is not empty, or a `resume` with other settings; `TrainingError` at the first loss that is
+    not finite, naming the batch's cases.
+
+    Source: Pathak et al. 2016, arXiv 1604.07379, with the networks of Isola et al. 2017, arXiv 1611.07004.
+    """
+    training = GanTraining(**settings)
+    sides = {"train": train, "validation": validation, "test": test}
+    check_apart(sides)
+    sampler = restoration_sampler(train, training)
+    held_out = None if validation is None else _validation_batches(validation, training)
+    experiment = GanExperiment(
+        **training.training(), **subjects_of(sides), prepared=str(train.folder.resolve()), init=init
+    )
+    gan = _build(experiment, preparation=train.preparation, resumed=resume and (Path(out) / STATE).exists())
+    facts = environment([*train, *(validation or ())], seed=training.seed)
+    begun = {"preparation": train.preparation, "environment": facts}
+    out = open_run_folder(out, experiment, **begun, resume=resume)
+    history = []
+    if (out / STATE).exists():
+        history = load_state(out / STATE, gan)
+    else:
+        write_json(out / TRANSFER, describe_origins(gan.generator))
+        if held_out is not None:
+            fills = baseline_fills(training)
+            write_json(out / BASELINES, score_fills(held_out, fills, scale=scale_of(training)))
+    if not has_ended(training, monitored(history)):
+        sheets = _sheets(out, sampler if held_out is None else held_out.sampler, training, train.preparation)
+        _train(gan, sampler, held_out, training, out, history, [sheets, *callbacks])
+    return GanRun(out)
+
+
+def restoration_sampler(
+    cases: PreparedCohort, training: GanTraining, *, validation: bool = False
+) -> RestorationSampler:
+    """Batches of corrupted slices of `cases`; those of a validation are whole slices as they are."""
+    crop = None if training.crop is None else (training.crop, training.crop)
+    slices = SliceSampler(
+        cases,
+        batch_size=training.batch_size,
+        keep="brain",
+        labels=False,
+        shuffle=not validation or training.validation_steps is not None,
+        seed=training.seed,
+        augment=None if validation else training.augment,
+        crop=None if validation else crop,
+        multiple_of=GENERATOR_MULTIPLE,
+        steps_per_epoch=training.validation_steps if validation else training.steps_per_epoch,
+    )
+    corruption = Corruption(training.corruption, tile=training.tile, fill=training.fill, share=training.share)
+    return RestorationSampler(slices, corruption=corruption, signed=is_signed(training))
+
+
+def _validation_batches(cases: PreparedCohort, training: GanTraining) -> SliceSequence:
+    """Every slice with brain in order, or the same random draw of `validation_steps` batches in every epoch."""
+    return SliceSequence(restoration_sampler(cases, training, validation=True), advance=False)
+
+
+def _build(experiment: GanExperiment, *, preparation: dict, resumed: bool) -> Pix2Pix:
+    """Both networks, compiled, their weights drawn by the seed; the generator's from `init`, unless a state follows."""
+    keras.utils.set_random_seed(experiment.seed)
+    channels = len(preparation["modalities"])
+    network = build_generator(experiment, channels=channels)
+    judge = discriminator(image_shape=(None, None, channels), out_channels=channels, width=experiment.width)
+    if not resumed:
+        initialise(network, experiment.init, preparation=preparation, include=None)
+    weights = {"l1_weight": experiment.l1_weight, "discriminator_weight": experiment.discriminator_weight}
+    gan = Pix2Pix(network, judge, scale=scale_of(experiment), **weights)
+    gan.compile(*(keras.optimizers.Adam(experiment.learning_rate, beta_1=experiment.beta_1) for _ in range(2)))
+    return gan
+
+
+def _sheets(out: Path, sampler: RestorationSampler, training: GanTraining, preparation: dict) -> SampleSheets:
+    corrupted, target, names = sample_batch(sampler, SAMPLES)
+    look = {"names": names, "modalities": preparation["modalities"]}
+    return SampleSheets(out, corrupted, target, every=training.sample_every, **look)
+
+
+def _train(gan, sampler, held_out, training, out, history, callbacks) -> None:
+    batches = SliceSequence(sampler, workers=training.workers, epoch=len(history))
+    board = keras.callbacks.TensorBoard(str(out / "tensorboard"), write_graph=False)
+    try:
+        gan.fit(
+            batches,
+            validation_data=held_out,
+            epochs=training.epochs,
+            initial_epoch=len(history),
+            shuffle=False,
+            verbose=0,
+            callbacks=[GanRecorder(out, training, batches, history), board, *callbacks],
+        )
+    finally:
+        batches.close()
+
+
+class GanRecorder(RunRecorder):
+    """The recorder of a pre-training: one learning rate for both optimizers, and the generator's weights kept."""
+
+    def set_rate(self, epoch: int) -> None:
+        """Both optimizers keep the rate of the settings."""
+        for optimizer in self.model.optimizers:
+            optimizer.learning_rate.assign(self.settings.learning_rate)
+
+    def network(self) -> keras.Model:
+        """The generator."""
+        return self.model.generator
