@@ -66,13 +66,14 @@ def write_report(
     `predictions` is a folder of `mstl predict`, `cohort` has the scans and masks of its cases, `scores` is
     what `mstl evaluate` wrote (or a frame with its columns); a section whose data are absent says how to add
     it. `twin_scores` are those of the run's twin (see `Experiment.from_scratch`). `out` is `run/report.html` by
-    default; `sheets` is how many overlay sheets are drawn at most, lowest Dice first. Raises `InputError` where
-    the run has no history.csv or experiment.yaml, or something given is wrong.
+    default; `sheets` is how many overlay sheets are drawn at most, lowest Dice first. A folder of `mstl pretrain gan`
+    gets the page of `write_gan_report`. Raises `InputError` where the run has no history.csv or experiment.yaml, or
+    something given is wrong.
     """
     run = Path(run)
     experiment = read_experiment(run)
     if experiment.get(PRETRAINING) == "gan":
-        _refuse_for_gan(run, predictions=predictions, cohort=cohort, scores=scores)
+        _refuse_for_gan(run, predictions=predictions, cohort=cohort, scores=scores, twin_scores=twin_scores)
         return write_gan_report(run, out=out)
     history = read_history(run, needed=("epoch", "loss", "dice"))
     table, conventions = _read_scores(scores)

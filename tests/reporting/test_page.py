@@ -1,8 +1,6 @@
 """The report: complete, self-contained, readable, drawn by a real browser."""
 import re
 import shutil
-import subprocess
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -12,9 +10,9 @@ from PIL import Image
 from mstl.errors import InputError
 from mstl.files import write_json, write_text
 from mstl.reporting.page import write_report
+from tests.reporting.browser import CHROMIUM, References, run_chromium
 
 SECTIONS = ("answer", "scores", "overlays", "viewer", "volumes", "curves", "experiment", "environment")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -28,33 +26,6 @@ def report(tiny):
 @pytest.fixture(scope="module")
 def text(report):
     return report.read_text(encoding="utf-8")
-
-
-class References(HTMLParser):
-    """What the tags of a page, and of the page inside it, refer to."""
-
-    def __init__(self):
-        super().__init__()
-        self.found = []
-
-    def handle_starttag(self, tag, attrs):
-        for name, value in attrs:
-            if name in ("src", "href", "xlink:href", "srcset", "poster", "action", "data"):
-                self.found.append(value)
-            elif name == "srcdoc":
-                self.feed_inner(value)
-
-    def feed_inner(self, page):
-        inner = References()
-        inner.feed(page)
-        self.found += inner.found
-
-
-def run_chromium(profile, *arguments):
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-               "--disable-background-networking", "--disable-component-update", "--disable-sync",
-               "--virtual-time-budget=3000", f"--user-data-dir={profile}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -176,7 +147,7 @@ def test_scores_are_read_from_a_frame_too(tiny, tmp_path):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"history\.csv does not exist"):
+    with pytest.raises(InputError, match=r"experiment\.yaml does not exist"):
         write_report(tmp_path)
 
 
