@@ -41,7 +41,9 @@ def restoration_curves(
     _draw_discriminator(panels[-1][1], history, discriminator_weight)
     for axes in figure.axes:
         axes.set_xlabel("Epoch", color=INK)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        if len(history) == 1:
+            axes.set_xlim(history["epoch"].iloc[0] - 0.5, history["epoch"].iloc[0] + 0.5)
     return figure
 
 
@@ -101,6 +103,7 @@ def _draw_discriminator(axes: Axes, history: pd.DataFrame, weight: float) -> Non
     _plot(axes, history, "discriminator_loss", **TRAINING)
     _plot(axes, history, "val_discriminator_loss", **VALIDATION)
     axes.axhline(2 * math.log(2) * weight, color=INK, lw=0.9, ls=":", label="cannot tell restored from real")
+    axes.margins(y=0.12)
     axes.set_ylim(bottom=0)
     _legend(axes)
 

@@ -59,6 +59,7 @@ def write_gan_report(run: str | Path, *, out: str | Path | None = None) -> Path:
         "progress": _progress(history, experiment),
         "answer": restoration_answer(history, baselines, subjects),
         "sheets": _sheets(run),
+        "held_out": bool(experiment.get("validation_subjects")),
         "curves": Markup(to_svg(figure)),
         "subjects": None if subjects is None else as_rows(subjects),
         "baselines": BASELINES,

@@ -100,7 +100,7 @@ def test_a_run_of_one_epoch_without_validation_claims_nothing(tmp_path):
     text = words(write_gan_report(run, out=tmp_path / "x.html").read_text())
     assert "No subject was held out" in text
     assert "times as much" not in text
-    assert "The run has no sheets" in text
+    assert "holds no sheet" in text
     assert re.search("1 ?epoch;", text)
     assert not (run / "report.html").exists()
 
