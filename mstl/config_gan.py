@@ -19,8 +19,8 @@ class GanTraining:
     `mstl.data.corruption`.
 
     Losses: the generator's is the cross-entropy of the discriminator's verdict plus `l1_weight` times the mean
-    absolute error, the discriminator's is weighted by `discriminator_weight`. Both have Adam with `learning_rate` and
-    `beta_1`.
+    absolute error, in which a hidden pixel counts as `hidden_weight` visible ones (published: 1); the
+    discriminator's is weighted by `discriminator_weight`. Both have Adam with `learning_rate` and `beta_1`.
 
     Network: `width`, `activation`, `norm_mode` and `dropout` are arguments of `mstl.models.pix2pix.generator`; the
     discriminator has the same `width`.
@@ -38,6 +38,7 @@ class GanTraining:
     learning_rate: float = 2e-4
     beta_1: float = 0.5
     l1_weight: float = 100.0
+    hidden_weight: float = 1.0
     discriminator_weight: float = 0.5
     width: int = 64
     activation: str = "tanh"
@@ -57,7 +58,7 @@ class GanTraining:
     def __post_init__(self) -> None:
         counts = [one.name for one in fields(GanTraining) if one.type.startswith("int") and one.name != "seed"]
         check_counts(self, names=counts)
-        check_counts(self, names=("l1_weight", "discriminator_weight"), least=0)
+        check_counts(self, names=("l1_weight", "hidden_weight", "discriminator_weight"), least=0)
         check_seed(self.seed)
         check_crop(self.crop, multiple=SIDE_MULTIPLE)
         check_rate(self.learning_rate)

@@ -7,6 +7,7 @@ from mstl._keras import keras, tf
 from mstl.training.restoration_metrics import SIGNED, HiddenError, HiddenSimilarity
 
 L1_WEIGHT = 100.0  # Isola et al. 2017, and the 2021 thesis work
+HIDDEN_WEIGHT = 1.0  # the same: every pixel alike
 DISCRIMINATOR_WEIGHT = 0.5  # the same: the discriminator learns at half the generator's pace
 LOSSES = ("loss", "adversarial_loss", "l1_loss", "discriminator_loss")
 
@@ -17,15 +18,15 @@ class Pix2Pix(keras.Model):
     """A generator and the discriminator that it is trained against, as one Keras model.
 
     generator: images `(N, H, W, C)` to images of that shape; discriminator: a pair (source, image) to patches of
-    probabilities. Batches are (source, target, hidden), as `RestorationSampler` gives them; `hidden` serves
-    validation alone. scale: values of the darkest and the brightest pixel, (-1, 1) for "tanh" generators.
+    probabilities. Batches are (source, target, hidden), as `RestorationSampler` gives them. scale: values of the
+    darkest and the brightest pixel, (-1, 1) for "tanh" generators.
 
     One step, in one graph: the generator restores the sources, the discriminator judges targets and restored images,
     each batch with batch statistics of its own, and both are updated from these passes. The generator's loss is the
-    cross-entropy of "real" plus `l1_weight` times the mean absolute error; the discriminator's is
-    `discriminator_weight` times the sum of both cross-entropies. Losses are float32 under any policy. Logs: loss (the
-    generator's), its parts adversarial_loss and l1_loss, and discriminator_loss; of validation also hidden_mae and
-    hidden_ssim.
+    cross-entropy of "real" plus `l1_weight` times the mean absolute error, in which a hidden pixel counts as
+    `hidden_weight` visible ones; the discriminator's is `discriminator_weight` times the sum of both cross-entropies.
+    Losses are float32 under any policy. Logs: loss (the generator's), its parts adversarial_loss and l1_loss, and
+    discriminator_loss; of validation also hidden_mae and hidden_ssim.
 
     The published procedure updates the discriminator twice and then the generator, which sees the updated one; it
     restores the sources anew for each. Source: Isola et al. 2017, arXiv 1611.07004; as context encoder: Pathak et al.
@@ -39,11 +40,12 @@ class Pix2Pix(keras.Model):
         *,
         scale: tuple[float, float] = SIGNED,
         l1_weight: float = L1_WEIGHT,
+        hidden_weight: float = HIDDEN_WEIGHT,
         discriminator_weight: float = DISCRIMINATOR_WEIGHT,
     ) -> None:
         super().__init__(name="pix2pix")
         self.generator, self.discriminator = generator, discriminator
-        self.l1_weight, self.discriminator_weight = l1_weight, discriminator_weight
+        self.l1_weight, self.hidden_weight, self.discriminator_weight = l1_weight, hidden_weight, discriminator_weight
         self.hidden_metrics = [HiddenError(scale), HiddenSimilarity(scale)]
         self.loss_metrics = {name: keras.metrics.Mean(name=name) for name in LOSSES}
 
@@ -72,11 +74,11 @@ class Pix2Pix(keras.Model):
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """Update generator and discriminator on one batch."""
-        source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
+        source, target, hidden = keras.utils.unpack_x_y_sample_weight(data)
         networks = (self.generator, self.discriminator)
         with tf.GradientTape(persistent=True) as tape:
             restored = self.generator(source, training=True)
-            losses = self._batch_losses(source, target, restored, training=True)
+            losses = self._batch_losses(source, target, restored, hidden, training=True)
             parts = self._shares(losses)
             scaled = [_scaled(loss, optimizer) for loss, optimizer in zip(parts, self.optimizers, strict=True)]
         gradients = [tape.gradient(loss, net.trainable_variables) for loss, net in zip(scaled, networks, strict=True)]
@@ -89,22 +91,27 @@ class Pix2Pix(keras.Model):
         """Losses and how well the hidden pixels of the brain are restored, on one batch of validation."""
         source, target, hidden = keras.utils.unpack_x_y_sample_weight(data)
         restored = self.generator(source, training=False)
-        logs = self._logged(self._batch_losses(source, target, restored, training=False))
+        logs = self._logged(self._batch_losses(source, target, restored, hidden, training=False))
         for metric in self.hidden_metrics:
             metric.update_state(target, restored, hidden)
             logs[metric.name] = metric.result()
         return logs
 
     def _batch_losses(
-        self, source: tf.Tensor, target: tf.Tensor, restored: tf.Tensor, *, training: bool
+        self, source: tf.Tensor, target: tf.Tensor, restored: tf.Tensor, hidden: tf.Tensor, *, training: bool
     ) -> list[tf.Tensor]:
         """The batch's losses in the order of `LOSSES`, float32."""
         real = self.discriminator([source, target], training=training)
         fake = self.discriminator([source, restored], training=training)
         adversarial = _cross_entropy(tf.ones_like(fake), fake)
-        l1 = tf.reduce_mean(tf.abs(tf.cast(target, tf.float32) - tf.cast(restored, tf.float32)))
+        l1 = self._absolute_error(target, restored, hidden)
         judged = _cross_entropy(tf.ones_like(real), real) + _cross_entropy(tf.zeros_like(fake), fake)
         return [adversarial + self.l1_weight * l1, adversarial, l1, self.discriminator_weight * judged]
+
+    def _absolute_error(self, target: tf.Tensor, restored: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
+        error = tf.reduce_mean(tf.abs(tf.cast(target, tf.float32) - tf.cast(restored, tf.float32)), -1, keepdims=True)
+        weight = 1.0 + (self.hidden_weight - 1.0) * tf.cast(hidden, tf.float32)
+        return tf.reduce_sum(weight * error) / tf.reduce_sum(weight)
 
     def _shares(self, losses: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Of generator and discriminator, the part of this replica: gradients of replicas are summed."""

@@ -113,7 +113,7 @@ def _build(experiment: GanExperiment, *, preparation: dict, resumed: bool) -> Pi
     judge = discriminator(image_shape=(None, None, channels), out_channels=channels, width=experiment.width)
     if not resumed:
         initialise(network, experiment.init, preparation=preparation, include=None)
-    weights = {"l1_weight": experiment.l1_weight, "discriminator_weight": experiment.discriminator_weight}
+    weights = {name: getattr(experiment, name) for name in ("l1_weight", "hidden_weight", "discriminator_weight")}
     gan = Pix2Pix(network, judge, scale=scale_of(experiment), **weights)
     gan.compile(*(keras.optimizers.Adam(experiment.learning_rate, beta_1=experiment.beta_1) for _ in range(2)))
     return gan
