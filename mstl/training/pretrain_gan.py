@@ -75,7 +75,7 @@ def pretrain_gan(
             write_json(out / BASELINES, score_fills(held_out, fills, scale=scale_of(training)))
     if not has_ended(training, monitored(history)):
         sheets = _sheets(out, sampler if held_out is None else held_out.sampler, training, train.preparation)
-        _train(gan, sampler, held_out, training, out, history, [sheets, *callbacks])
+        _train(gan, sampler, held_out, training, out, history, sheets, callbacks)
     return GanRun(out)
 
 
@@ -125,8 +125,9 @@ def _sheets(out: Path, sampler: RestorationSampler, training: GanTraining, prepa
     return SampleSheets(out, corrupted, target, every=training.sample_every, **look)
 
 
-def _train(gan, sampler, held_out, training, out, history, callbacks) -> None:
+def _train(gan, sampler, held_out, training, out, history, sheets, callbacks) -> None:
     batches = SliceSequence(sampler, workers=training.workers, epoch=len(history))
+    recorder = GanRecorder(out, training, batches, history)
     board = keras.callbacks.TensorBoard(str(out / "tensorboard"), write_graph=False)
     try:
         gan.fit(
@@ -136,7 +137,7 @@ def _train(gan, sampler, held_out, training, out, history, callbacks) -> None:
             initial_epoch=len(history),
             shuffle=False,
             verbose=0,
-            callbacks=[GanRecorder(out, training, batches, history), board, *callbacks],
+            callbacks=[sheets, recorder, board, *callbacks],  # the state is saved when the sheet is drawn
         )
     finally:
         batches.close()
