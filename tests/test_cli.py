@@ -59,6 +59,35 @@ def test_from_scans_to_report(run, tmp_path, monkeypatch):
     assert "1 epochs" in run("train", "small.yaml", "--set", "seed=1", "--out", "run", "--resume")
 
 
+TWIN = """
+model: unet-small
+model_options: {width: 2, depth: 2}
+ratios: [0.5, 0.25, 0.25]
+freeze: encoder
+twin: true
+epochs: 1
+steps_per_epoch: 1
+batch_size: 2
+validation_steps: 1
+"""
+
+
+def test_a_transfer_is_reported_against_its_twin_from_scratch(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run("phantom", "scans", "--subjects", 4, "--scanner", "quick", "--modalities", "flair")
+    run("prepare", "scans/cohort.csv", "prepared")
+    (tmp_path / "twin.yaml").write_text(TWIN)
+    said = run("train", "twin.yaml", "--out", "run")
+    assert re.search(r"Trained run: 1 epochs, .* at best\.\nIts twin from scratch, run/twin: 1 epochs, .* at", said)
+    run("report", "run")
+    page = (tmp_path / "run/report.html").read_text()
+    commands = re.findall(r"<li><code>mstl (.*?)</code>", page)
+    assert len(commands) == 7
+    for command in commands:
+        run(*command.replace(" cohort.csv", " scans/cohort.csv").split())
+    assert "Over 1 patient the mean Dice" in (tmp_path / "run/report.html").read_text()
+
+
 def test_the_version_is_printed(run):
     assert run("--version").strip() == f"mstl {mstl.__version__}"
 

@@ -152,20 +152,26 @@ def _commands(
     run: Path, experiment: Mapping, scores: pd.DataFrame | None, given: Mapping[str, str | Path | None]
 ) -> list[str]:
     """The commands that lead from two trained networks to this section with the Dice of each patient."""
-    test = [str(name) for name in experiment.get("test_subjects") or ()]
-    scored = [] if scores is None or "subject" not in scores else list(dict.fromkeys(map(str, scores["subject"])))
-    subjects = scored or test
-    chosen = f" --subjects {shlex.quote(','.join(subjects))}" if subjects else ""
-    source = "" if subjects and set(subjects) <= set(test) else f" cohort.csv{chosen}"
+    source, chosen = _subjects(experiment, scores)
     masks, validated = given.get("predictions"), bool(experiment.get("validation_subjects"))
-    commands = _predict(run, source, "predictions", choose=validated) if masks is None and scores is None else []
+    commands = []
     if scores is None:
+        commands += [] if masks else _predict(run, source, "predictions", choose=validated)
         commands.append(f"mstl evaluate {shlex.quote(str(masks or 'predictions'))} cohort.csv{chosen} --out scores.csv")
     commands += _predict(run / TWIN, source, "twin-predictions", choose=validated)
     commands.append(f"mstl evaluate twin-predictions cohort.csv{chosen} --out twin.csv")
     shown = f" --predictions {shlex.quote(str(masks))} --cohort cohort.csv" if masks else ""
     table = shlex.quote(str(given.get("scores") or "scores.csv"))
     return [*commands, f"mstl report {shlex.quote(str(run))}{shown} --scores {table} --twin-scores twin.csv"]
+
+
+def _subjects(experiment: Mapping, scores: pd.DataFrame | None) -> tuple[str, str]:
+    """What 'mstl predict' and 'mstl evaluate' are given, so that both score the subjects of `scores`, else of test."""
+    test = [str(name) for name in experiment.get("test_subjects") or ()]
+    scored = [] if scores is None or "subject" not in scores else list(dict.fromkeys(map(str, scores["subject"])))
+    subjects = scored or test
+    chosen = f" --subjects {shlex.quote(','.join(subjects))}" if subjects else ""
+    return "" if subjects and set(subjects) <= set(test) else f" cohort.csv{chosen}", chosen
 
 
 def _predict(folder: Path, source: str, out: str, *, choose: bool) -> list[str]:

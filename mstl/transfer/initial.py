@@ -11,6 +11,7 @@ from mstl.transfer.checkpoint import Checkpoint
 from mstl.transfer.plan import TransferReport, plan_transfer
 from mstl.transfer.source import Source, find_source
 
+SEGMENTER = "pix2pix-segmenter"
 SIGNED = "tanh"  # activation of a generator for images in [-1, 1]
 
 
@@ -37,7 +38,7 @@ def initialise(
     options["include"] = options.get("include") or source.include
     with Checkpoint.open(source.path) as checkpoint:
         plan = plan_transfer(checkpoint, model, **options)
-        notes = (*plan.notes, *_other_images(source, preparation or {}), *_other_scale(source, model))
+        notes = (*plan.notes, *_other_images(source, preparation or {}), *_other_build(source, model))
         return replace(plan, notes=notes).apply(allow_partial=allow_partial, init=init)
 
 
@@ -56,14 +57,22 @@ def _other_images(source: Source, preparation: Mapping) -> list[str]:
     return notes
 
 
-def _other_scale(source: Source, model: keras.Model) -> list[str]:
-    """A sentence where a GAN's encoder is about to see images in another scale than its own."""
+def _other_build(source: Source, model: keras.Model) -> list[str]:
+    """A sentence for each option by which a segmenter is not built as the GAN whose encoder it gets."""
     recipe = recipe_of(model) or {}
-    signed = source.activation == SIGNED
-    if not source.activation or recipe.get("model") != "pix2pix-segmenter" or recipe.get("rescale", True) == signed:
+    if recipe.get("model") != SEGMENTER:
         return []
-    known = "[-1, 1]" if signed else "[0, 1]"
-    return [
-        f"This encoder knows images in {known}, for its generator ended in {source.activation}. Give it those: "
-        f"model_options: {{rescale: {str(signed).lower()}}}."
-    ]
+    notes = []
+    signed, mode = source.activation == SIGNED, recipe.get("norm_mode", "batch")
+    if source.activation and recipe.get("rescale", True) != signed:
+        known = "[-1, 1]" if signed else "[0, 1]"
+        notes.append(
+            f"This encoder knows images in {known}, for its generator ended in {source.activation}. Give it those: "
+            f"model_options: {{rescale: {str(signed).lower()}}}."
+        )
+    if source.norm_mode and source.norm_mode != mode:
+        notes.append(
+            f"This encoder was trained with norm_mode '{source.norm_mode}'; the model has '{mode}'. Build it alike: "
+            f"model_options: {{norm_mode: {source.norm_mode}}}."
+        )
+    return notes

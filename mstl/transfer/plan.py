@@ -123,8 +123,13 @@ class TransferPlan(StatusTable):
 
     def _nothing_for(self, scope: str, layers: frozenset[str]) -> str:
         ours, theirs = next(iter(sorted(layers)), "nothing"), next(iter(self.checkpoint.layers))
-        reasons = [row.reason for row in self.rows if row.status in MISSING]
-        because = f" ({reasons[0]})" if reasons else ""
+        missing = [row for row in self.rows if row.status in MISSING and self.weights[row.target].layer in layers]
+        because = f" ({missing[0].reason})" if missing else ""
+        if missing and all(row.status == "shape mismatch" for row in missing):
+            return (
+                f"Nothing of {self.checkpoint.path.name} fits {scope}: all {len(missing)} tensors differ in shape, "
+                f"first '{missing[0].target}'{because}. Build the model as wide; 'mstl transfer' lists them."
+            )
         return (
             f"Nothing of {self.checkpoint.path.name} fits {scope}{because}: its layers are named like '{theirs}', "
             f"those wanted like '{ours}'. Look at 'mstl inspect', then give rename, mapping, or match 'order' alone."

@@ -21,7 +21,7 @@ class Source:
     """A file of weights, its entry in the registry where it has one, and what is known of its training.
 
     `include` is the scope worth loading (None: everything), `modalities` and `normalise` say of what images and how
-    prepared, `activation` what a GAN's generator ended in; they are empty where nothing is known.
+    prepared, `activation` and `norm_mode` how a GAN's generator was built; they are empty where nothing is known.
     """
 
     path: Path
@@ -30,6 +30,7 @@ class Source:
     modalities: tuple[str, ...] = ()
     normalise: str = ""
     activation: str = ""
+    norm_mode: str = ""
 
 
 def find_source(word: str, *, model_name: str = "") -> Source:
@@ -59,6 +60,7 @@ def _of_run(folder: Path) -> Source:
         modalities=tuple(preparation.get("modalities", ())),
         normalise=preparation.get("normalise", ""),
         activation=experiment.get("activation", ""),
+        norm_mode=experiment.get("norm_mode", ""),
     )
 
 

@@ -151,3 +151,10 @@ def test_scores_that_do_not_fit_together_are_refused(run, ours, theirs, message)
 def test_scores_of_a_twin_that_is_not_there_are_refused(bare_run):
     with pytest.raises(InputError, match="has no trained twin"):
         write_report(bare_run, scores=table([0.5]), twin_scores=table([0.5]))
+
+
+def test_masks_that_are_there_are_not_predicted_again(run, tiny):
+    given = {"predictions": tiny.predictions, "cohort": tiny.cohort}
+    first, *_, last = commands(section(run, **given))
+    assert first == f"mstl evaluate {tiny.predictions} cohort.csv --subjects a,b --out scores.csv"
+    assert last.startswith(f"mstl report {run} --predictions {tiny.predictions} --cohort cohort.csv --scores")

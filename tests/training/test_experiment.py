@@ -8,8 +8,9 @@ from rich.console import Console
 from mstl._keras import keras
 from mstl.config import Experiment
 from mstl.errors import InputError
-from mstl.files import read_json
-from mstl.models import unet_small
+from mstl.files import read_json, write_text
+from mstl.models import recipe_of, unet_small
+from mstl.models.pix2pix import generator
 from mstl.models.tree import tensors_of
 from mstl.training.experiment import split_sides, train_experiment
 from mstl.training.progress import TrainingProgress
@@ -217,3 +218,35 @@ def test_what_cannot_be_begun_leaves_no_folder(prepared, tmp_path, settings, mes
 def test_a_folder_that_is_no_run_gives_no_weights(prepared, tmp_path):
     with pytest.raises(InputError, match=r"holds no best\.h5; a run has one"):
         train_experiment(experiment_of(prepared, init=str(tmp_path)), out=tmp_path / "run")
+
+
+@pytest.mark.parametrize("norm_mode", ["batch", "instance"])
+def test_the_encoder_of_a_gan_stays_as_it_was_in_a_segmenter_that_freezes_it(prepared, tmp_path, norm_mode):
+    gan = generator(image_shape=(64, 64, 2), out_channels=2, width=4, norm_mode=norm_mode)
+    run = train_experiment(stage_two(prepared, tmp_path, gan, freeze="encoder"), out=tmp_path / "run")
+    origin, trained = values(gan), values(run.model("last"))
+    encoder = {path for path in trained if path.startswith(("conv_e", "batch_e", "bottleneck"))}
+    rows = read_json(run.folder / FREEZE)["tensors"]
+    assert {row["path"] for row in rows} == encoder
+    assert all(row["unchanged"] for row in rows)
+    assert all(np.array_equal(trained[path], origin[path]) for path in encoder)
+    assert run.experiment.init_include == ("encoder",)
+
+
+def test_a_segmenter_thaws_from_its_head_towards_the_encoder_of_a_gan(prepared, tmp_path):
+    gan = generator(image_shape=(64, 64, 2), out_channels=2, width=4)
+    settings = stage_two(prepared, tmp_path, gan, freeze="gradual", unfreeze_epochs=[1], epochs=2)
+    rows = read_json(train_experiment(settings, out=tmp_path / "run").folder / FREEZE)["tensors"]
+    assert all(row["unchanged"] for row in rows)
+    thawed = {row["path"] for row in rows if row["thawed_after"] == 1}
+    assert thawed == {"conv2d_transpose_1/kernel", "conv2d_transpose_1/bias"}
+    assert {"conv_e1/kernel", "batch_e2/moving_mean", "conv_d5/kernel"} < {row["path"] for row in rows} - thawed
+
+
+def stage_two(prepared, folder, gan, **settings) -> Experiment:
+    """A segmenter that begins with the encoder of `gan`, whose folder is written into `folder`."""
+    norm_mode = recipe_of(gan).get("norm_mode", "batch")
+    gan.save_weights(folder / "best.h5")
+    write_text(folder / "experiment.yaml", f"pretraining: gan\nactivation: tanh\nnorm_mode: {norm_mode}\n")
+    model = {"model": "pix2pix-segmenter", "model_options": {"width": 4, "norm_mode": norm_mode}}
+    return experiment_of(prepared, init=str(folder), **model, **settings)

@@ -7,11 +7,15 @@ import yaml
 
 from mstl._keras import keras, sm
 from mstl.errors import InputError, TransferError
+from mstl.files import write_json, write_text
 from mstl.models import unet_resnet34, unet_small
+from mstl.models.pix2pix import generator, segmentation_generator
 from mstl.models.tree import tensors_of
 from mstl.transfer import registry as registry_module
+from mstl.transfer.checkpoint import Checkpoint
 from mstl.transfer.initial import initialise
 from mstl.transfer.origin import origins_of
+from mstl.transfer.plan import plan_transfer
 
 
 def small(seed=0, channels=2):
@@ -25,6 +29,23 @@ def values(model):
 
 def equal(one, other):
     return {path for path, array in values(one).items() if np.array_equal(array, values(other)[path])}
+
+
+@pytest.fixture
+def gan(tmp_path):
+    """Function that leaves the folder of a pretrained GAN, and returns it with its generator."""
+
+    def pretrain(*, width=4, channels=1, norm_mode="batch", activation="tanh"):
+        keras.utils.set_random_seed(1)
+        shape = {"image_shape": (64, 64, channels), "out_channels": channels, "width": width}
+        model = generator(**shape, norm_mode=norm_mode, activation=activation)
+        model.save_weights(tmp_path / "best.h5")
+        about = f"pretraining: gan\nwidth: {width}\nactivation: {activation}\nnorm_mode: {norm_mode}\n"
+        write_text(tmp_path / "experiment.yaml", about)
+        write_json(tmp_path / "preparation.json", {"modalities": ["flair", "t1"][:channels], "normalise": "max"})
+        return str(tmp_path), model
+
+    return pretrain
 
 
 @pytest.fixture
@@ -109,3 +130,96 @@ def test_weights_for_other_channels_are_refused_unless_adapted(tmp_path):
         initialise(small(), str(tmp_path / "three.h5"))
     report = initialise(small(), str(tmp_path / "three.h5"), adapt="truncate")
     assert report.counts["adapted"] == 1
+
+
+ENCODER = ("conv_e", "batch_e", "bottleneck")
+
+
+def test_a_gan_gives_its_encoder_and_leaves_the_rest_as_drawn(gan):
+    folder, source = gan()
+    model = segmentation_generator(channels=1, width=4)
+    before = values(model)
+    report = initialise(model, folder, preparation={"modalities": ["flair"], "normalise": "max"})
+    encoder = {path for path in before if path.startswith(ENCODER)}
+    assert set(report.loaded) == encoder <= equal(source, model)
+    assert all(np.array_equal(array, before[path]) for path, array in values(model).items() if path not in encoder)
+    assert report.notes == ()
+    assert origins_of(model)[0].options["include"] == "encoder"
+
+
+def test_more_of_a_gan_is_loaded_where_it_is_asked_for(gan):
+    folder, _ = gan()
+    report = initialise(segmentation_generator(channels=1, width=4), folder, include=["encoder", "decoder1"])
+    assert "conv_d1/kernel" in report.loaded
+
+
+def test_images_prepared_otherwise_than_those_of_the_gan_are_said(gan):
+    folder, _ = gan()
+    model = segmentation_generator(channels=1, width=4)
+    report = initialise(model, folder, preparation={"modalities": ["t2"], "normalise": "zscore"})
+    channels, values = report.notes
+    assert channels == "These weights know the channels flair; the cases have t2."
+    assert "images normalised by 'max'; the cases are by 'zscore'" in values
+
+
+def test_images_prepared_otherwise_than_those_of_a_run_are_said(tmp_path):
+    small(seed=1).save_weights(tmp_path / "best.h5")
+    write_text(tmp_path / "experiment.yaml", "model: unet-small\n")
+    write_json(tmp_path / "preparation.json", {"modalities": ["flair", "t1"], "normalise": "max"})
+    given = [{"modalities": ["flair", "t1"], "normalise": how} for how in ("max", "nyul")]
+    same, other = (initialise(small(), str(tmp_path), preparation=one) for one in given)
+    assert same.notes == ()
+    assert len(other.notes) == 1
+    assert "Prepare them with --normalise max" in other.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "note"),
+    [
+        ({"rescale": False}, {}, "knows images in [-1, 1], for its generator ended in tanh. Give it those: "
+                                 "model_options: {rescale: true}"),
+        ({}, {"activation": "sigmoid"}, "model_options: {rescale: false}"),
+        ({"norm_mode": "instance"}, {}, "trained with norm_mode 'batch'; the model has 'instance'"),
+        ({"norm_mode": "moving"}, {}, "model_options: {norm_mode: batch}"),
+    ],
+)  # fmt: skip
+def test_a_segmenter_built_otherwise_than_its_gan_is_said(gan, ours, theirs, note):
+    folder, _ = gan(**theirs)
+    (said,) = initialise(segmentation_generator(channels=1, width=4, **ours), folder).notes
+    assert note in said
+
+
+def test_a_gan_of_one_modality_serves_two_by_a_rule_and_is_refused_without(gan):
+    folder, source = gan()
+    with pytest.raises(TransferError, match=r"1 of 28 .* 'conv_e1/kernel' \(\(4, 4, 1, 4\) in the file, \(4, 4, 2,"):
+        initialise(segmentation_generator(channels=2, width=4), folder)
+    model = segmentation_generator(channels=2, width=4)
+    report = initialise(model, folder, adapt="sum")
+    assert (report.counts["adapted"], report.counts["load"]) == (1, 27)
+    old, new = (one.get_layer("conv_e1").get_weights()[0] for one in (source, model))
+    assert np.allclose(new.sum(axis=2), old.sum(axis=2), atol=1e-6)
+
+
+def test_a_gan_of_another_width_is_refused_and_its_plan_lists_the_tensors(gan):
+    folder, _ = gan(width=8)
+    model = segmentation_generator(channels=1, width=4)
+    message = r"Nothing of best.h5 fits scope 'encoder': all 28 tensors differ in shape, first 'conv_e1/kernel' \("
+    with pytest.raises(TransferError, match=message) as caught:
+        initialise(model, folder)
+    assert "\n" not in str(caught.value)
+    with Checkpoint.open(f"{folder}/best.h5") as checkpoint:
+        plan = plan_transfer(checkpoint, model, include="encoder")
+        differ = {row.target: row.reason for row in plan.rows if row.status == "shape mismatch"}
+    assert len(differ) == 28
+    assert differ["bottleneck/bias"] == "(64,) in the file, (32,) in the model"
+
+
+@pytest.mark.parametrize("name", ["weights.h5", "model.h5", "model_noopt.h5"])
+def test_a_generator_of_the_2021_work_gives_its_encoder(shared, name):
+    fixtures = shared / "fixtures/keras-2021"
+    model = segmentation_generator(channels=1, width=4)
+    report = initialise(model, str(fixtures / f"pix2pix_gen_div16_{name}"), include="encoder")
+    with np.load(fixtures / "pix2pix_gen_div16_weights.npz") as published:
+        assert set(report.loaded) == {path for path in published if path.startswith(ENCODER)}
+        loaded = values(model)
+        assert all(np.array_equal(loaded[path], published[path]) for path in report.loaded)

@@ -2,6 +2,7 @@
 import pytest
 
 from mstl.errors import InputError
+from mstl.files import write_json, write_text
 from mstl.transfer.source import find_source
 
 
@@ -36,4 +37,28 @@ def test_what_means_nothing_is_refused(word, message):
 
 def test_a_folder_without_best_weights_is_no_run(tmp_path):
     with pytest.raises(InputError, match=r"holds no best\.h5; a run has one"):
+        find_source(str(tmp_path))
+
+
+def test_a_run_tells_what_images_it_knows(tmp_path):
+    (tmp_path / "best.h5").write_bytes(b"")
+    write_text(tmp_path / "experiment.yaml", "model: unet-small\n")
+    write_json(tmp_path / "preparation.json", {"modalities": ["flair", "t1"], "normalise": "zscore"})
+    source = find_source(str(tmp_path))
+    assert (source.modalities, source.normalise) == (("flair", "t1"), "zscore")
+    assert (source.include, source.activation, source.norm_mode) == (None, "", "")
+
+
+def test_of_a_pretrained_gan_the_encoder_is_worth_loading(tmp_path):
+    (tmp_path / "best.h5").write_bytes(b"")
+    write_text(tmp_path / "experiment.yaml", "pretraining: gan\nactivation: sigmoid\nnorm_mode: instance\n")
+    source = find_source(str(tmp_path))
+    assert (source.include, source.activation, source.norm_mode) == ("encoder", "sigmoid", "instance")
+    assert source.modalities == ()
+
+
+def test_damaged_records_of_a_run_are_named(tmp_path):
+    (tmp_path / "best.h5").write_bytes(b"")
+    write_text(tmp_path / "experiment.yaml", "pretraining: [")
+    with pytest.raises(InputError, match=r"experiment\.yaml cannot be read as YAML"):
         find_source(str(tmp_path))
