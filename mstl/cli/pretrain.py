@@ -53,8 +53,9 @@ def print_restoration(table) -> None:
         errors = (f"{row[name]:.3f}" for name in ("mae", "mean_fill_mae", "gaussian_mae", "ssim"))
         shown.add_row(row["subject"], row["side"], *errors)
     console.print(shown)
-    error, mean, gaussian = (table[name].mean() for name in ("mae", "mean_fill_mae", "gaussian_mae"))
-    console.print(
-        f"Hidden brain is restored with an error of {error:.3f}: {error / mean:.2f} times that of a mean fill, "
-        f"{error / gaussian:.2f} times that of Gaussian inpainting.", soft_wrap=True,
-    )  # fmt: skip
+    for area, prefix in (("Hidden brain is", ""), ("Hidden squares, air included, are", "squares_")):
+        error, mean, gaussian = (table[prefix + name].mean() for name in ("mae", "mean_fill_mae", "gaussian_mae"))
+        console.print(
+            f"{area} restored with an error of {error:.3f}: {error / mean:.2f} times that of a mean fill, "
+            f"{error / gaussian:.2f} times that of Gaussian inpainting.", soft_wrap=True,
+        )  # fmt: skip

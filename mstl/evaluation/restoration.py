@@ -1,7 +1,7 @@
 """How well a pre-trained generator restores the hidden parts of held-out subjects, beside what learns nothing."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -19,7 +19,8 @@ from mstl.training.restoration_scores import baseline_fills, scale_of, score_fil
 
 RESTORATION = "restoration.csv"
 HELD_OUT = ("validation", "test")
-COLUMNS = {"generator": "", "mean_fill": "mean_fill_", "gaussian": "gaussian_"}  # prefixes
+BASELINES = ("mean_fill", "gaussian")
+EVERYWHERE = "_everywhere"  # behind the name of a baseline that uses all that is visible
 
 
 def write_restoration(
@@ -53,19 +54,34 @@ def score_restoration(
     """Error of what `generator` makes of the hidden pixels in the brain of `cases`, a row a subject.
 
     Every slice with brain is corrupted as `settings` say. Columns: subject, slices, mae and ssim of the generator,
-    the same of mean fill and Gaussian inpainting (`mean_fill_mae`, ...). Mean absolute errors are in units of
-    prepared images, [0, 1]. The generator's moving statistics stay as they are.
+    the same of mean fill and Gaussian inpainting from what is visible of the brain (`mean_fill_mae`, ...). Those that
+    begin with `squares_` count all hidden pixels, air too; the baselines then use all that is visible. Mean absolute
+    errors are in units of prepared images, [0, 1]. The generator's moving statistics stay as they are.
     """
     every = replace(settings, validation_steps=None)
-    fills = {"generator": lambda image, hidden: generator(image, training=False), **baseline_fills(settings)}
+    everywhere = baseline_fills(settings, everywhere=True).items()
+    fills = {
+        "generator": lambda image, hidden: generator(image, training=False),
+        **baseline_fills(settings),
+        **{f"{name}{EVERYWHERE}": fill for name, fill in everywhere},
+    }
     rows = []
     with steady(generator):
         for subject in cases.subjects:
             sampler = restoration_sampler(cases.select(subject), every, validation=True)
             found = score_fills(SliceSequence(sampler), fills, scale=scale_of(settings))
-            row = {"subject": subject, "slices": sampler.slices.slices}
-            rows.append(row | {f"{COLUMNS[name]}{metric.removeprefix('hidden_')}": value
-                               for name, scores in found.items() for metric, value in scores.items()})  # fmt: skip
+            rows.append({"subject": subject, "slices": sampler.slices.slices, **_columns(found)})
             if progress is not None:
                 progress(subject)
     return pd.DataFrame(rows)
+
+
+def _columns(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The numbers of one subject by the names of their columns."""
+    row = {}
+    for area, suffix, column in (("hidden", "", ""), ("squares", EVERYWHERE, "squares_")):
+        for metric in ("mae", "ssim"):
+            row[f"{column}{metric}"] = scores["generator"][f"{area}_{metric}"]
+            for name in BASELINES:
+                row[f"{column}{name}_{metric}"] = scores[f"{name}{suffix}"][f"{area}_{metric}"]
+    return row

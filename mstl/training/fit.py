@@ -14,6 +14,7 @@ from mstl.files import write_json
 from mstl.models import recipe_of
 from mstl.models.sides import check_sides, side_multiple
 from mstl.training.environment import environment
+from mstl.training.finite import FiniteGuard
 from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.losses import get_loss
 from mstl.training.metrics import training_metrics
@@ -90,7 +91,7 @@ def _train(model, sampler, validation, training, out, history, callbacks) -> Non
             initial_epoch=len(history),
             shuffle=False,
             verbose=0,
-            callbacks=[RunRecorder(out, training, batches, history), board, *callbacks],
+            callbacks=[FiniteGuard(batches), RunRecorder(out, training, history), board, *callbacks],
         )
     finally:
         batches.close()

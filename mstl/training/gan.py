@@ -75,23 +75,24 @@ class Pix2Pix(keras.Model):
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """Update generator and discriminator on one batch."""
         source, target, hidden = keras.utils.unpack_x_y_sample_weight(data)
-        networks = (self.generator, self.discriminator)
+        networks, share = (self.generator, self.discriminator), _share(source)
         with tf.GradientTape(persistent=True) as tape:
             restored = self.generator(source, training=True)
             losses = self._batch_losses(source, target, restored, hidden, training=True)
-            parts = self._shares(losses)
+            parts = [share * losses[LOSSES.index(name)] for name in ("loss", "discriminator_loss")]
             scaled = [_scaled(loss, optimizer) for loss, optimizer in zip(parts, self.optimizers, strict=True)]
         gradients = [tape.gradient(loss, net.trainable_variables) for loss, net in zip(scaled, networks, strict=True)]
         del tape
         for gradient, optimizer, network in zip(gradients, self.optimizers, networks, strict=True):
             optimizer.apply_gradients(zip(_unscaled(gradient, optimizer), network.trainable_variables, strict=True))
-        return self._logged(losses)
+        return self._logged(losses, images=tf.shape(source)[0])
 
     def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """Losses and how well the hidden pixels of the brain are restored, on one batch of validation."""
         source, target, hidden = keras.utils.unpack_x_y_sample_weight(data)
         restored = self.generator(source, training=False)
-        logs = self._logged(self._batch_losses(source, target, restored, hidden, training=False))
+        losses = self._batch_losses(source, target, restored, hidden, training=False)
+        logs = self._logged(losses, images=tf.shape(source)[0])
         for metric in self.hidden_metrics:
             metric.update_state(target, restored, hidden)
             logs[metric.name] = metric.result()
@@ -111,22 +112,24 @@ class Pix2Pix(keras.Model):
     def _absolute_error(self, target: tf.Tensor, restored: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
         error = tf.reduce_mean(tf.abs(tf.cast(target, tf.float32) - tf.cast(restored, tf.float32)), -1, keepdims=True)
         weight = 1.0 + (self.hidden_weight - 1.0) * tf.cast(hidden, tf.float32)
-        return tf.reduce_sum(weight * error) / tf.reduce_sum(weight)
+        return tf.math.divide_no_nan(tf.reduce_sum(weight * error), tf.reduce_sum(weight))
 
-    def _shares(self, losses: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Of generator and discriminator, the part of this replica: gradients of replicas are summed."""
-        named = dict(zip(LOSSES, losses, strict=True))
-        replicas = self.distribute_strategy.num_replicas_in_sync
-        return [named[name] / replicas for name in ("loss", "discriminator_loss")]
-
-    def _logged(self, losses: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _logged(self, losses: Sequence[tf.Tensor], *, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The epoch's means so far, each batch counted by its `images`."""
         for metric, loss in zip(self.loss_metrics.values(), losses, strict=True):
-            metric.update_state(loss)
+            metric.update_state(loss, sample_weight=images)
         return {name: metric.result() for name, metric in self.loss_metrics.items()}
 
 
+def _share(images: tf.Tensor) -> tf.Tensor:
+    """This replica's part of the images of all: gradients of replicas are summed, and one may have none at all."""
+    count = tf.cast(tf.shape(images)[0], tf.float32)
+    return count / tf.distribute.get_replica_context().all_reduce("SUM", count)
+
+
 def _cross_entropy(truth: tf.Tensor, probability: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(keras.losses.binary_crossentropy(truth, probability))
+    loss = keras.losses.binary_crossentropy(truth, probability)
+    return tf.math.divide_no_nan(tf.reduce_sum(loss), tf.cast(tf.size(loss), tf.float32))
 
 
 def _scaled(loss: tf.Tensor, optimizer: keras.optimizers.Optimizer) -> tf.Tensor:

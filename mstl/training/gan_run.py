@@ -15,7 +15,6 @@ class GanRun(RunFolder):
     """A finished or interrupted pre-training; `init` of an experiment takes its folder."""
 
     settings = GanExperiment
-    command = "mstl pretrain gan"
 
     @property
     def baselines(self) -> dict[str, dict[str, float]]:

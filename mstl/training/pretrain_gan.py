@@ -14,6 +14,7 @@ from mstl.data.slices import SliceSampler
 from mstl.files import write_json
 from mstl.models.pix2pix import GENERATOR_MULTIPLE, discriminator
 from mstl.training.environment import environment
+from mstl.training.finite import FiniteGuard
 from mstl.training.gan import Pix2Pix
 from mstl.training.gan_run import BASELINES, GanRun, build_generator
 from mstl.training.recorder import RunRecorder, monitored
@@ -112,7 +113,7 @@ def _build(experiment: GanExperiment, *, preparation: dict, resumed: bool) -> Pi
     network = build_generator(experiment, channels=channels)
     judge = discriminator(image_shape=(None, None, channels), out_channels=channels, width=experiment.width)
     if not resumed:
-        initialise(network, experiment.init, preparation=preparation, include=None)
+        initialise(network, experiment.init, model_name="pix2pix-generator", preparation=preparation)
     weights = {name: getattr(experiment, name) for name in ("l1_weight", "hidden_weight", "discriminator_weight")}
     gan = Pix2Pix(network, judge, scale=scale_of(experiment), **weights)
     gan.compile(*(keras.optimizers.Adam(experiment.learning_rate, beta_1=experiment.beta_1) for _ in range(2)))
@@ -127,7 +128,7 @@ def _sheets(out: Path, sampler: RestorationSampler, training: GanTraining, prepa
 
 def _train(gan, sampler, held_out, training, out, history, sheets, callbacks) -> None:
     batches = SliceSequence(sampler, workers=training.workers, epoch=len(history))
-    recorder = GanRecorder(out, training, batches, history)
+    guard, recorder = FiniteGuard(batches), GanRecorder(out, training, history)
     board = keras.callbacks.TensorBoard(str(out / "tensorboard"), write_graph=False)
     try:
         gan.fit(
@@ -137,7 +138,7 @@ def _train(gan, sampler, held_out, training, out, history, sheets, callbacks) ->
             initial_epoch=len(history),
             shuffle=False,
             verbose=0,
-            callbacks=[sheets, recorder, board, *callbacks],  # the state is saved when the sheet is drawn
+            callbacks=[guard, sheets, recorder, board, *callbacks],  # the state is saved when the sheet is drawn
         )
     finally:
         batches.close()

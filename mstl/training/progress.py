@@ -1,10 +1,12 @@
-"""A progress bar for trainings: epoch, step, loss, Dice, and an estimate of what remains."""
+"""A progress bar for trainings: epoch, step, loss, what validation found, and an estimate of what remains."""
 from __future__ import annotations
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mstl._keras import keras
+
+SHOWN = {"val_dice": "validation Dice", "val_hidden_mae": "validation error"}  # of one training, one of these
 
 
 class TrainingProgress(keras.callbacks.Callback):
@@ -42,9 +44,9 @@ class TrainingProgress(keras.callbacks.Callback):
         self._bar.update(self._task, advance=1, seen=seen)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Show the epoch's validation Dice from now on."""
-        if "val_dice" in (logs or {}):
-            self._validation = f", validation Dice {logs['val_dice']:.3f}"
+        """Show what the epoch's validation found from now on."""
+        for name in SHOWN.keys() & (logs or {}).keys():
+            self._validation = f", {SHOWN[name]} {logs[name]:.3f}"
 
     def __enter__(self) -> TrainingProgress:
         return self

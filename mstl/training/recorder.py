@@ -1,7 +1,6 @@
-"""The callback that makes a run: schedule, history, checkpoints, the state to resume from, a stop at NaN."""
+"""The callback that makes a run: schedule, history, checkpoints, the state to resume from."""
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 
@@ -9,8 +8,6 @@ import pandas as pd
 
 from mstl._keras import keras
 from mstl.config import Training
-from mstl.data.sequences import SliceSequence
-from mstl.errors import TrainingError
 from mstl.files import whole_file
 from mstl.training.run import HISTORY, LAST, STATE, THRESHOLD
 from mstl.training.schedule import has_ended, is_best, learning_rate
@@ -23,31 +20,19 @@ MONITORED = {"val_dice": 1, "val_hidden_mae": -1}  # what validation says of an 
 class RunRecorder(keras.callbacks.Callback):
     """Writes a run's files at the end of each epoch, the state last: whatever is killed is done again alike.
 
-    `history` holds the rows of the epochs that are done; it grows in place. Raises `TrainingError` at the
-    first batch whose loss is not finite and names its cases.
+    `history` holds the rows of the epochs that are done; it grows in place.
     """
 
-    def __init__(self, folder: Path, settings: Training, sequence: SliceSequence, history: list[dict]) -> None:
+    def __init__(self, folder: Path, settings: Training, history: list[dict]) -> None:
         super().__init__()
-        self.folder, self.settings, self.sequence, self.history = folder, settings, sequence, history
-        self.epoch, self.started = 0, 0.0
+        self.folder, self.settings, self.history = folder, settings, history
+        self.started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Set the epoch's learning rate and the layers' random generators."""
-        self.epoch, self.started = epoch, time.monotonic()
+        self.started = time.monotonic()
         self.set_rate(epoch)
         reseed(self.model, seed=self.settings.seed, epoch=epoch)
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Stop where a loss is not finite."""
-        for name, loss in (logs or {}).items():
-            if name.endswith("loss") and not math.isfinite(loss):
-                cases = ", ".join(self.sequence.sampler.batch_cases(self.epoch, batch))
-                raise TrainingError(
-                    f"{name.capitalize().replace('_', ' ')} is {loss} at epoch {self.epoch + 1}, batch {batch + 1} "
-                    f"with cases {cases}. Look at these cases, or lower learning_rate "
-                    f"({self.settings.learning_rate:g}); earlier epochs are kept."
-                )
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write weights, history and state; end the training where the schedule says so."""

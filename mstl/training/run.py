@@ -10,7 +10,7 @@ from mstl.config import TWIN, Experiment
 from mstl.data.prepared import PREPARATION, PreparedCohort
 from mstl.errors import InputError
 from mstl.files import read_json
-from mstl.settings import Settings
+from mstl.settings import PRETRAINING, Settings, command_of, read_yaml
 from mstl.training.build import build_for
 from mstl.transfer.plan import transfer_weights
 from mstl.transfer.source import BEST
@@ -25,12 +25,15 @@ class RunFolder:
     """What the folders of `mstl train` and `mstl pretrain` have in common."""
 
     settings: type[Settings] = Settings
-    command = "mstl"
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder, command = Path(folder), command_of(self.settings.KIND)
         if not (self.folder / EXPERIMENT).exists():
-            raise InputError(f"{folder} is not a run (no {EXPERIMENT}). Make one with '{self.command}'.")
+            raise InputError(f"{folder} is not a run (no {EXPERIMENT}). Make one with '{command}'.")
+        kind = read_yaml(self.folder / EXPERIMENT).get(PRETRAINING, "")
+        if kind != self.settings.KIND:
+            remedy = f"Train one with init: {folder}." if kind else "Give such a folder."
+            raise InputError(f"{folder} is a run of '{command_of(kind)}'; one of '{command}' is expected. {remedy}")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.folder)!r})"
@@ -75,7 +78,6 @@ class Run(RunFolder):
     """A finished or interrupted training. `model` is the trained model where it is still in memory."""
 
     settings = Experiment
-    command = "mstl train"
 
     def __init__(self, folder: str | Path, *, model: keras.Model | None = None) -> None:
         super().__init__(folder)
