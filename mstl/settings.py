@@ -77,7 +77,7 @@ class Settings:
         if (kind := values.get(PRETRAINING, cls.KIND)) != cls.KIND:
             raise InputError(
                 f"{source} has {PRETRAINING}: {kind}. It is one for 'mstl pretrain {kind}', not for "
-                f"'{_command(cls.KIND)}'."
+                f"'{command_of(cls.KIND)}'."
             )
         known = {field.name: field for field in fields(cls)}
         typed = {}
@@ -87,7 +87,7 @@ class Settings:
             if key not in known:
                 near = difflib.get_close_matches(str(key), known, n=1)
                 hint = f"Did you mean '{near[0]}'?" if near else f"Known keys: {', '.join(known)}."
-                raise InputError(f"Key '{key}' in {source} is unknown. {hint}")
+                raise InputError(f"Key '{key}' in {source} is unknown to '{command_of(cls.KIND)}'. {hint}")
             typed[key] = _typed(key, value, known[key].type, source)
         return cls(**typed)
 
@@ -103,10 +103,10 @@ class Settings:
 
 
 def check_counts(settings: object, *, names: Iterable[str], least: int = 1) -> None:
-    """Raise `InputError` where one of the numbers `names` of `settings` is below `least`; None is any."""
+    """Raise `InputError` where one of the numbers `names` of `settings` is below `least` or not finite; None is any."""
     for name in names:
         value = getattr(settings, name)
-        if value is not None and value < least:
+        if value is not None and not least <= value < math.inf:
             raise InputError(f"{name} is {value}; at least {least} is expected. Mend the experiment.")
 
 
@@ -129,7 +129,8 @@ def check_rate(rate: float) -> None:
         raise InputError(f"learning_rate is {rate}; at least 0 is expected, such as 1e-3.")
 
 
-def _command(kind: str) -> str:
+def command_of(kind: str) -> str:
+    """The command that an experiment of this `KIND` is for."""
     return f"mstl pretrain {kind}" if kind else "mstl train"
 
 

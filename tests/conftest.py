@@ -62,6 +62,34 @@ def tiny_prepared(tmp_path_factory, tiny_cohort):
     return prepare(tiny_cohort, tmp_path_factory.mktemp("prepared") / "out")
 
 
+@pytest.fixture(scope="session")
+def gan_prepared(tmp_path_factory, make_case):
+    """Four tiny heads of two modalities in [0, 1] for a pre-training; their masks cannot be opened. Read only."""
+    from mstl.data.cohort import Cohort
+    from mstl.data.prepare import prepare
+    from mstl.data.prepared import PreparedCohort
+    from tests.gans import close_masks
+
+    folder = tmp_path_factory.mktemp("gan")
+    cases = [make_case(folder, f"s{number}", seed=number) for number in range(4)]
+    prepare(Cohort(cases), folder / "prepared", modalities=("flair", "t1"), normalise="percentile")
+    close_masks(folder / "prepared")
+    return PreparedCohort.open(folder / "prepared")
+
+
+@pytest.fixture(scope="session")
+def gan_folder(tmp_path_factory, gan_prepared) -> Path:
+    """The folder of a finished pre-training, in which held-out subjects were scored. Read only; masks stay closed."""
+    from mstl.evaluation.restoration import write_restoration
+    from mstl.training.pretrain_gan import pretrain_gan
+    from tests.gans import SETTINGS, SIDES, sides_of
+
+    test = gan_prepared.select(SIDES["test_subjects"])
+    run = pretrain_gan(*sides_of(gan_prepared), test=test, out=tmp_path_factory.mktemp("gan") / "run", **SETTINGS)
+    write_restoration(run)
+    return run.folder
+
+
 def _head(seed: int) -> dict[str, np.ndarray]:
     """Scans and mask in RAS: an ellipsoid brain off the middle, black around it."""
     rng = np.random.default_rng(seed)

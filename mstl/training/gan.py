@@ -64,6 +64,11 @@ class Pix2Pix(keras.Model):
         return self.optimizer, self.discriminator_optimizer
 
     @property
+    def weights(self) -> list[tf.Variable]:
+        """Those of generator and discriminator, without the sums of metrics."""
+        return [*self.generator.weights, *self.discriminator.weights]
+
+    @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """What Keras resets at each epoch."""
         return [*self.loss_metrics.values(), *self.hidden_metrics]
@@ -122,7 +127,7 @@ class Pix2Pix(keras.Model):
 
 
 def _share(images: tf.Tensor) -> tf.Tensor:
-    """This replica's part of the images of all: gradients of replicas are summed, and one may have none at all."""
+    """This replica's part of the images of all, by which its gradients count when those of replicas are summed."""
     count = tf.cast(tf.shape(images)[0], tf.float32)
     return count / tf.distribute.get_replica_context().all_reduce("SUM", count)
 

@@ -13,7 +13,8 @@ from mstl.transfer.registry import Weights, fetch, registry, weights_named
 IMAGENET = "imagenet"
 IMAGENET_ENCODERS = {"unet-resnet34": "imagenet-resnet34"}  # model -> weights of its encoder
 BEST, EXPERIMENT = "best.h5", "experiment.yaml"  # of a run
-SCOPES = {"gan": "encoder"}  # kind of pretraining -> what of its network is worth having
+SCOPES = {"gan": "encoder"}  # kind of pretraining -> what of its network is worth having for another
+NETWORKS = {"gan": "pix2pix-generator"}  # kind of pretraining -> the model that goes on with all of it
 
 
 @dataclass(frozen=True)
@@ -37,26 +38,28 @@ def find_source(word: str, *, model_name: str = "") -> Source:
     """The file that `word` means; a published one is fetched if need be.
 
     A file or folder of that name comes first; of a folder, as that of a run, its best weights, and of a pretrained
-    GAN the encoder alone. "imagenet" is the encoder that belongs to the model `model_name`. Raises `InputError`
-    where it means nothing or the run's own records are damaged, and as `fetch` does.
+    GAN the encoder alone, but all where `model_name` is its generator. "imagenet" is the encoder that belongs to the
+    model `model_name`. Raises `InputError` where it means nothing or the run's own records are damaged, and as
+    `fetch` does.
     """
     path = Path(word)
     if path.is_dir():
-        return _of_run(path)
+        return _of_run(path, model_name)
     if path.exists():
         return Source(path)
     entry = _published(word, model_name)
     return Source(fetch(entry.name), entry, include=entry.include or None, modalities=entry.modalities)
 
 
-def _of_run(folder: Path) -> Source:
+def _of_run(folder: Path, model_name: str) -> Source:
     if not (folder / BEST).is_file():
         raise InputError(f"Folder {folder} holds no {BEST}; a run has one. Give a run's folder or a file of weights.")
     experiment = read_yaml(folder / EXPERIMENT) if (folder / EXPERIMENT).exists() else {}
     preparation = read_json(folder / PREPARATION) if (folder / PREPARATION).exists() else {}
+    kind = experiment.get(PRETRAINING)
     return Source(
         folder / BEST,
-        include=SCOPES.get(experiment.get(PRETRAINING)),
+        include=None if model_name and model_name == NETWORKS.get(kind) else SCOPES.get(kind),
         modalities=tuple(preparation.get("modalities", ())),
         normalise=preparation.get("normalise", ""),
         activation=experiment.get("activation", ""),

@@ -55,6 +55,8 @@ def test_of_a_pretrained_gan_the_encoder_is_worth_loading(tmp_path):
     source = find_source(str(tmp_path))
     assert (source.include, source.activation, source.norm_mode) == ("encoder", "sigmoid", "instance")
     assert source.modalities == ()
+    assert find_source(str(tmp_path), model_name="pix2pix-segmenter").include == "encoder"
+    assert find_source(str(tmp_path), model_name="pix2pix-generator").include is None
 
 
 def test_damaged_records_of_a_run_are_named(tmp_path):
