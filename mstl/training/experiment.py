@@ -52,7 +52,8 @@ def _train(
     from mstl.training.fit import fit
 
     model = build_for(experiment, prepared.preparation, seed=experiment.seed)
-    _set_weights(model, experiment, Path(out), resume=resume, preparation=prepared.preparation)
+    known = {"preparation": prepared.preparation, "held_out": [*_subjects(validation), *_subjects(test)]}
+    _set_weights(model, experiment, Path(out), resume=resume, **known)
     settings = experiment.training()
     return fit(model, train, validation, test=test, out=out, resume=resume, callbacks=callbacks, **settings)
 
@@ -64,7 +65,11 @@ def _note_twin(out: Path) -> None:
     replace(Experiment.load(out / EXPERIMENT), twin=True).save(out / EXPERIMENT)
 
 
-def _set_weights(model: keras.Model, experiment: Experiment, out: Path, *, resume: bool, preparation: dict) -> None:
+def _subjects(cases: PreparedCohort | None) -> tuple[str, ...]:
+    return () if cases is None else cases.subjects
+
+
+def _set_weights(model: keras.Model, experiment: Experiment, out: Path, *, resume: bool, **known) -> None:
     """Put the initial weights into `model`, unless a run is resumed, whose state holds all."""
     from mstl.training.run import EXPERIMENT, STATE
     from mstl.transfer.initial import initialise
@@ -77,8 +82,8 @@ def _set_weights(model: keras.Model, experiment: Experiment, out: Path, *, resum
                 "train into a new folder."
             )
         return
-    about = {"model_name": experiment.model, "preparation": preparation, "allow_partial": experiment.init_partial}
-    initialise(model, experiment.init, **about, **experiment.init_options())
+    about = {"model_name": experiment.model, "allow_partial": experiment.init_partial}
+    initialise(model, experiment.init, **about, **known, **experiment.init_options())
 
 
 def split_sides(prepared: PreparedCohort, experiment: Experiment) -> tuple[PreparedCohort | None, ...]:

@@ -1,7 +1,8 @@
 """Initial weights of a model by one word."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mstl._keras import keras
@@ -21,6 +22,7 @@ def initialise(
     *,
     model_name: str = "",
     preparation: Mapping | None = None,
+    held_out: Iterable[str] = (),
     allow_partial: bool = False,
     **options,
 ) -> TransferReport | None:
@@ -29,8 +31,9 @@ def initialise(
     init: "random", or what `mstl.transfer.source.find_source` finds: a Keras file, the folder of a run or of a
     pretrained GAN, a published name, "imagenet" for the encoder of the model `model_name`. options: those of
     `plan_transfer`; where they name no `include`, the source's own scope holds. preparation: the record of how the
-    cases were prepared, so that the report can note where the weights were trained on other images. Raises as
-    `find_source`, `plan_transfer` and `TransferPlan.apply` do.
+    cases were prepared, held_out: the subjects that the model shall not learn from; where the weights were trained on
+    other images, or on these subjects, the report notes it and a warning says so. Raises as `find_source`,
+    `plan_transfer` and `TransferPlan.apply` do.
     """
     if init == RANDOM:
         return None
@@ -38,8 +41,11 @@ def initialise(
     options["include"] = options.get("include") or source.include
     with Checkpoint.open(source.path) as checkpoint:
         plan = plan_transfer(checkpoint, model, **options)
-        notes = (*plan.notes, *_other_images(source, preparation or {}), *_other_build(source, model))
-        return replace(plan, notes=notes).apply(allow_partial=allow_partial, init=init)
+        notes = [*_other_images(source, preparation or {}), *_other_build(source, model), *_known(source, held_out)]
+        report = replace(plan, notes=(*plan.notes, *notes)).apply(allow_partial=allow_partial, init=init)
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    return report
 
 
 def _other_images(source: Source, preparation: Mapping) -> list[str]:
@@ -55,6 +61,18 @@ def _other_images(source: Source, preparation: Mapping) -> list[str]:
             f"Prepare them with --normalise {theirs} to show the network the values that it knows."
         )
     return notes
+
+
+def _known(source: Source, held_out: Iterable[str]) -> list[str]:
+    """A sentence where the weights have learned from subjects that are held out now."""
+    known = [subject for subject in held_out if subject in source.subjects]
+    if not known:
+        return []
+    shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
+    return [
+        f"These weights have learned from subjects held out here ({shown}), with labels or without: their scores are "
+        "not those of new patients. Train the weights without them (train_subjects)."
+    ]
 
 
 def _other_build(source: Source, model: keras.Model) -> list[str]:

@@ -22,7 +22,8 @@ class Source:
     """A file of weights, its entry in the registry where it has one, and what is known of its training.
 
     `include` is the scope worth loading (None: everything), `modalities` and `normalise` say of what images and how
-    prepared, `activation` and `norm_mode` how a GAN's generator was built; they are empty where nothing is known.
+    prepared, `subjects` of whom, `activation` and `norm_mode` how a GAN's generator was built; they are empty where
+    nothing is known.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Source:
     include: str | None = None
     modalities: tuple[str, ...] = ()
     normalise: str = ""
+    subjects: tuple[str, ...] = ()
     activation: str = ""
     norm_mode: str = ""
 
@@ -62,6 +64,7 @@ def _of_run(folder: Path, model_name: str) -> Source:
         include=None if model_name and model_name == NETWORKS.get(kind) else SCOPES.get(kind),
         modalities=tuple(preparation.get("modalities", ())),
         normalise=preparation.get("normalise", ""),
+        subjects=tuple(map(str, experiment.get("train_subjects", ()))),
         activation=experiment.get("activation", ""),
         norm_mode=experiment.get("norm_mode", ""),
     )

@@ -173,6 +173,15 @@ def test_images_prepared_otherwise_than_those_of_a_run_are_said(tmp_path):
     assert "Prepare them with --normalise max" in other.notes[0]
 
 
+def test_subjects_that_the_weights_have_learned_from_are_said_where_they_are_held_out(tmp_path):
+    small(seed=1).save_weights(tmp_path / "best.h5")
+    write_text(tmp_path / "experiment.yaml", "train_subjects: [p01, p02]\n")
+    assert initialise(small(), str(tmp_path), held_out=["p03"]).notes == ()
+    with pytest.warns(UserWarning, match=r"learned from subjects held out here \(p02\)"):
+        report = initialise(small(), str(tmp_path), held_out=["p02", "p03"])
+    assert len(report.notes) == 1
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "note"),
     [
