@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from mstl.errors import InputError
-from mstl.settings import Settings, check_counts, check_crop, check_rate, check_seed
+from mstl.settings import Settings, check_counts, check_crop, check_decay, check_rate, check_seed
 
 SIDE_MULTIPLE = 32  # what five poolings need
-DECAYS = ("constant", "cosine")
 GRADUAL, NOTHING = "gradual", "none"
 RANDOM = "random"
 TWIN = "twin"  # folder, in the run of an experiment with `twin`, of the training from scratch
@@ -59,8 +58,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self._set_freezing()
-        if self.decay not in DECAYS:
-            raise InputError(f"decay is '{self.decay}'; expected one of {', '.join(DECAYS)}. Mend it.")
+        check_decay(self.decay)
         whole = [one.name for one in fields(Training) if one.type.startswith("int")]
         check_counts(self, names=[name for name in whole if name not in ("seed", "context")])
         check_counts(self, names=["context"], least=0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from mstl.errors import InputError
-from mstl.settings import Settings, check_counts, check_crop, check_rate, check_seed
+from mstl.settings import Settings, check_counts, check_crop, check_decay, check_rate, check_seed
 
 SIDE_MULTIPLE = 64  # what the generator's six halvings need
 
@@ -20,7 +20,8 @@ class GanTraining:
 
     Losses: the generator's is the cross-entropy of the discriminator's verdict plus `l1_weight` times the mean
     absolute error, in which a hidden pixel counts as `hidden_weight` visible ones (published: 1); the
-    discriminator's is weighted by `discriminator_weight`. Both have Adam with `learning_rate` and `beta_1`.
+    discriminator's is weighted by `discriminator_weight`. Both have Adam with `beta_1` and `learning_rate`, which stays
+    ("constant") or falls to zero along a cosine (`decay: cosine`).
 
     Network: `width`, `activation`, `norm_mode` and `dropout` are arguments of `mstl.models.pix2pix.generator`; the
     discriminator has the same `width`.
@@ -36,6 +37,7 @@ class GanTraining:
     fill: float = 1.0
     share: float = 0.5
     learning_rate: float = 2e-4
+    decay: str = "constant"
     beta_1: float = 0.5
     l1_weight: float = 100.0
     hidden_weight: float = 1.0
@@ -62,6 +64,7 @@ class GanTraining:
         check_seed(self.seed)
         check_crop(self.crop, multiple=SIDE_MULTIPLE)
         check_rate(self.learning_rate)
+        check_decay(self.decay)
         if not 0 <= self.beta_1 < 1:
             raise InputError(f"beta_1 is {self.beta_1}; from 0 to below 1 is expected, as 0.5.")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Self  # from Python 3.11
 
 SIDES = ("train_subjects", "validation_subjects", "test_subjects")
+DECAYS = ("constant", "cosine")
 LARGEST_SEED = 2**32 - 1
 PRETRAINING = "pretraining"  # the key of an experiment that is not one of 'mstl train'
 
@@ -121,6 +122,12 @@ def check_crop(crop: int | None, *, multiple: int) -> None:
     """Raise `InputError` where `crop` is no multiple of `multiple` pixels; None is no crop."""
     if crop is not None and crop % multiple:
         raise InputError(f"crop is {crop}; a multiple of {multiple} is expected. Mend the experiment.")
+
+
+def check_decay(decay: str) -> None:
+    """Raise `InputError` where `decay` is no way for the learning rate to fall."""
+    if decay not in DECAYS:
+        raise InputError(f"decay is '{decay}'; expected one of {', '.join(DECAYS)}. Mend it.")
 
 
 def check_rate(rate: float) -> None:

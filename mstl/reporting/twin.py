@@ -81,7 +81,10 @@ def _same(ours: Mapping, theirs: Mapping) -> str:
     keys = [key for key in ours if not key.startswith(MEANT_TO_DIFFER) and ours[key] != theirs.get(key)]
     if keys:
         return f"The twin began at random with nothing frozen; but it differs in {', '.join(keys)} too."
-    return "The twin began at random with nothing frozen; model, seed, split, settings and budget are the same."
+    return (
+        "The twin began at random with nothing frozen; model, seed, split, settings and budget are the same. What the "
+        "initial weights have cost to train is not counted."
+    )
 
 
 def _validation(rows: Sequence[dict]) -> list[str]:

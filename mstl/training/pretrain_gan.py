@@ -21,7 +21,7 @@ from mstl.training.recorder import RunRecorder, monitored
 from mstl.training.restoration_scores import baseline_fills, is_signed, scale_of, score_fills
 from mstl.training.run import STATE, TRANSFER
 from mstl.training.run_folder import check_apart, open_run_folder, subjects_of
-from mstl.training.schedule import has_ended
+from mstl.training.schedule import decayed, has_ended
 from mstl.training.sheets import SampleSheets, sample_batch
 from mstl.training.state import load_state
 from mstl.transfer.initial import RANDOM, initialise
@@ -148,9 +148,9 @@ class GanRecorder(RunRecorder):
     """The recorder of a pre-training: one learning rate for both optimizers, and the generator's weights kept."""
 
     def set_rate(self, epoch: int) -> None:
-        """Both optimizers keep the rate of the settings."""
+        """Set the rate that the decay has for `epoch`."""
         for optimizer in self.model.optimizers:
-            optimizer.learning_rate.assign(self.settings.learning_rate)
+            optimizer.learning_rate.assign(decayed(self.settings, epoch=epoch))
 
     def network(self) -> keras.Model:
         """The generator."""

@@ -9,14 +9,19 @@ import math
 from collections.abc import Sequence
 
 from mstl.config import Training
+from mstl.config_gan import GanTraining
 
 
 def learning_rate(settings: Training, *, epoch: int, monitored: Sequence[float]) -> float:
     """Learning rate of `epoch` (from 0): the decay's, times `plateau_factor` for every plateau so far."""
-    rate = settings.learning_rate
+    return decayed(settings, epoch=epoch) * settings.plateau_factor ** plateaus(monitored, settings.plateau_patience)
+
+
+def decayed(settings: Training | GanTraining, *, epoch: int) -> float:
+    """Learning rate of `epoch` (from 0) by the decay alone."""
     if settings.decay == "cosine":
-        rate *= (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
-    return rate * settings.plateau_factor ** plateaus(monitored, settings.plateau_patience)
+        return settings.learning_rate * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
+    return settings.learning_rate
 
 
 def plateaus(monitored: Sequence[float], patience: int | None) -> int:
@@ -35,7 +40,7 @@ def is_best(monitored: Sequence[float]) -> bool:
     return len(monitored) > 0 and monitored[-1] > max(monitored[:-1], default=-math.inf)
 
 
-def has_ended(settings: Training, monitored: Sequence[float]) -> bool:
+def has_ended(settings: Training | GanTraining, monitored: Sequence[float]) -> bool:
     """Whether every epoch is done, or the last `stop_patience` epochs brought no new best."""
     if len(monitored) >= settings.epochs:
         return True
