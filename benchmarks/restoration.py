@@ -1,18 +1,20 @@
 """How well a GAN restores hidden squares of subjects it has not seen: against mean fill and Gaussian inpainting.
 
-Usage: python benchmarks/restoration.py FOLDER [PREPARED ...] [--train SUBJECT ...] [--steps N] [--width 32]
+Usage: python benchmarks/restoration.py FOLDER [PREPARED] [--test SUBJECT ...] [--steps N] [--width 16]
        [--norm-mode instance] [--from-phantoms] [--no-phantoms] [--out FILE.csv]
 
-Quick phantoms first: trained on 16, tested on four. Then each subject of the PREPARED folders that `--train` names
-(by default all of the first folder): trained on this one alone, tested on all others. Prepare them alike, as by
-`--modalities flair --spacing 1 --normalise percentile`. Squares are 16 mm wide, every other one of a checkerboard is
-hidden, and errors are those of hidden pixels in the brain. `--from-phantoms` also begins each training of a subject
-with a generator that has seen phantoms of 1 mm. Writes a row a tested subject to FILE.csv, and beside it, in the folder
-`restoration`, a sheet of each; rows that FILE.csv holds are not computed again. FOLDER keeps phantoms and runs.
+Quick phantoms first: trained on 16, tested on four. Then each subject of PREPARED that `--test` names (by default all):
+trained on all others of this folder, tested on this one. Prepare it by `--modalities flair --spacing 1 --normalise
+percentile`. Squares are 16 mm wide, every other one of a checkerboard is
+hidden, and errors are those of hidden pixels in the brain, or with the air in the squares (`squares_`).
+`--from-phantoms` also begins each training of a subject with a generator that has seen phantoms of 1 mm. Writes a row a
+tested subject to FILE.csv, and beside it, in the folder `restoration`, a sheet of each; rows that FILE.csv holds are
+not computed again. FOLDER keeps phantoms and runs.
 """
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +28,7 @@ from mstl.training.gan_run import GanRun
 from mstl.training.pretrain_gan import pretrain_gan, restoration_sampler
 from mstl.training.sheets import sample_batch, write_sheet
 
+AREAS, FILLS = ("", "squares_"), ("mean_fill", "gaussian")  # hidden brain, hidden squares with air
 KEYS = ("trained_on", "init", "subject", "steps", "width", "norm_mode", "corruption", "seed")
 SQUARE = 16.0  # mm
 STEPS_PER_EPOCH = 50
@@ -33,7 +36,8 @@ SHOWN = 6  # slices on a sheet
 PHANTOMS = "phantoms"
 SIZES = (16, 2, 4)  # phantoms to train on, to choose the epoch by, to test on
 PREPARATION = {"modalities": ("flair",), "normalise": "percentile"}
-BUDGET = {"batch_size": 8, "crop": 128, "steps_per_epoch": STEPS_PER_EPOCH, "validation_steps": 16, "sample_every": 5}
+BUDGET = {"batch_size": 8, "crop": 128, "steps_per_epoch": STEPS_PER_EPOCH, "validation_steps": 16, "sample_every": 5,
+          "hidden_weight": 10.0, "decay": "cosine", "dropout": 0.0}  # fmt: skip
 
 
 def main() -> None:
@@ -42,27 +46,26 @@ def main() -> None:
     if not options.no_phantoms:
         train, validation, test = phantoms(options.folder, "quick", spacing=2.0)
         study(table, PHANTOMS, train, validation, [test], options)
-    real = [PreparedCohort.open(folder) for folder in options.prepared]
+    real = PreparedCohort.open(options.prepared) if options.prepared else None
     inits = ["random", PHANTOMS] if options.from_phantoms else ["random"]
-    for subject in options.train or (real[0].subjects if real else ()):
-        own = next(cohort for cohort in real if subject in cohort.subjects)
-        others = [cohort.select(set(cohort.subjects) - {subject}) for cohort in real]
-        tests = [cohort for cohort in others if len(cohort)]
+    for subject in options.test or (real.subjects if real else ()):
+        others = real.select(set(real.subjects) - {subject})
         for init in inits:
-            study(table, subject, own.select(subject), None, tests, options, init=init, weights=begin(init, options))
+            name, tests = f"all but {subject}", [real.select(subject)]
+            study(table, name, others, None, tests, options, init=init, weights=begin(init, options))
     print(summary(table.frame).to_string(index=False))
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("prepared", type=Path, nargs="*")
-    parser.add_argument("--train", nargs="+", help="subjects to train on, each alone")
+    parser.add_argument("prepared", type=Path, nargs="?")
+    parser.add_argument("--test", nargs="+", help="subjects to test on, each in turn")
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--norm-mode", default="instance")
-    parser.add_argument("--corruption", default="checkerboard")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--corruption", default="random-checkerboard")
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--augment", default="thesis")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--from-phantoms", action="store_true")
@@ -115,8 +118,6 @@ def study(
         scored = score_restoration(generator, cohort, settings=run.experiment)
         rows = scored.round(4).to_dict("records")
         for row in rows:
-            row["of_mean_fill"] = round(row["mae"] / row["mean_fill_mae"], 3)
-            row["of_gaussian"] = round(row["mae"] / row["gaussian_mae"], 3)
             draw(run, generator, cohort.select(row["subject"]), options.out.with_suffix(""), title=name)
         table.add([about | row for row in rows])
 
@@ -145,9 +146,10 @@ def draw(run: GanRun, generator, cases: PreparedCohort, folder: Path, *, title: 
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """What is printed at the end: the share of the baselines' error that is left."""
-    keys = [key for key in KEYS if key != "subject"]
-    return rows.groupby(keys, sort=False)[["mae", "mean_fill_mae", "gaussian_mae", "of_mean_fill"]].mean().reset_index()
+    """What is printed at the end: the error, and the share of the baselines' that it is."""
+    errors = {(area, fill): rows[f"{area}mae"] / rows[f"{area}{fill}_mae"] for area, fill in product(AREAS, FILLS)}
+    shares = {f"{area}of_{fill}": share for (area, fill), share in errors.items()}
+    return rows[["trained_on", "init", "subject", "mae", "squares_mae"]].assign(**shares).round(3)
 
 
 if __name__ == "__main__":
