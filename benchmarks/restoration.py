@@ -8,8 +8,8 @@ trained on all others of this folder, tested on this one. Prepare it by `--modal
 percentile`. Squares are 16 mm wide, every other one of a checkerboard is
 hidden, and errors are those of hidden pixels in the brain, or with the air in the squares (`squares_`).
 `--from-phantoms` also begins each training of a subject with a generator that has seen phantoms of 1 mm. Writes a row a
-tested subject to FILE.csv, and beside it, in the folder `restoration`, a sheet of each; rows that FILE.csv holds are
-not computed again. FOLDER keeps phantoms and runs.
+tested subject to FILE.csv; rows that it holds are not computed again. FOLDER keeps phantoms, runs, and in `sheets` a
+sheet of each tested subject.
 """
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def study(
         scored = score_restoration(generator, cohort, settings=run.experiment)
         rows = scored.round(4).to_dict("records")
         for row in rows:
-            draw(run, generator, cohort.select(row["subject"]), options.out.with_suffix(""), title=name)
+            draw(run, generator, cohort.select(row["subject"]), options.folder / "sheets", title=name)
         table.add([about | row for row in rows])
 
 
