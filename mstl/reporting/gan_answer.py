@@ -31,7 +31,17 @@ def restoration_answer(history: pd.DataFrame, baselines: Mapping, subjects: pd.D
     fillings = [_compare(name, means, subjects) for name in BASELINES]
     answer = {"where": where, "best": best, "mae": float(means["mae"]), "ssim": float(means["ssim"])}
     count = None if subjects is None else len(subjects)
-    return answer | {"subjects": count, "fillings": fillings, "verdict": _verdict(fillings)}
+    answer |= {"subjects": count, "fillings": fillings, "verdict": _verdict(fillings)}
+    return answer | {"squares": _squares(subjects)}
+
+
+def _squares(subjects: pd.DataFrame | None) -> dict | None:
+    """The generator's error in whole hidden squares, air included, and the fillings' as multiples; None: not scored."""
+    if subjects is None or "squares_mae" not in subjects:
+        return None
+    error = float(subjects["squares_mae"].mean())
+    times = {BASELINES[name]: float(subjects[f"squares_{name}_mae"].mean()) / max(error, 1e-9) for name in BASELINES}
+    return {"mae": error, "times": times}
 
 
 def _means_of_validation(row: pd.Series, baselines: Mapping) -> dict[str, float]:

@@ -41,6 +41,7 @@ def gan_subjects(mae: float = 0.035, *, sides: tuple[str, ...] = ("validation", 
             error = mae * (1 + 0.2 * number)
             rows.append({"subject": f"{side[0]}{number:02d}", "side": side, "mae": error, "ssim": 0.85 - 2 * error,
                          "mean_fill_mae": 0.12, "mean_fill_ssim": 0.31, "gaussian_mae": 0.07, "gaussian_ssim": 0.55,
+                         "squares_mae": error / 2, "squares_mean_fill_mae": 0.2, "squares_gaussian_mae": 0.03,
                          "slices": 120 + number})
     return pd.DataFrame(rows)
 

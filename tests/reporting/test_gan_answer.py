@@ -18,6 +18,15 @@ def test_test_subjects_answer_and_each_counts_alike():
     assert gaussian["wins"] == 2
 
 
+def test_whole_squares_are_said_apart_where_they_were_scored():
+    subjects = gan_subjects(0.04, sides=("test",), each=1)
+    squares = restoration_answer(gan_history(40), BASELINES, subjects)["squares"]
+    assert squares["mae"] == pytest.approx(0.02)
+    assert squares["times"]["mean fill"] == pytest.approx(10)
+    bare = subjects.drop(columns="squares_mae")
+    assert restoration_answer(gan_history(40), BASELINES, bare)["squares"] is None
+
+
 def test_before_the_end_the_best_epoch_stands_beside_the_baselines():
     history = gan_history(40)
     answer = restoration_answer(history, BASELINES, None)
