@@ -41,7 +41,7 @@ BUDGET = {
     "steps_per_epoch": STEPS_PER_EPOCH,
     "validation_steps": 8,
 }
-GAN_STEPS = 800
+GAN_STEPS = 1000
 GAN_BUDGET = {
     "batch_size": BATCH,
     "crop": SIDE,
