@@ -14,8 +14,8 @@ from mstl.files import write_json
 from mstl.models import recipe_of
 from mstl.models.sides import check_sides, side_multiple
 from mstl.training.environment import environment
-from mstl.training.finite import FiniteGuard
 from mstl.training.frozen import FreezeProof, freeze_for
+from mstl.training.loop import run_epochs
 from mstl.training.losses import get_loss
 from mstl.training.metrics import training_metrics
 from mstl.training.recorder import RunRecorder, monitored
@@ -75,26 +75,9 @@ def fit(
         history = load_state(out / STATE, model)
     proof.begin()
     if not has_ended(training, monitored(history)):
-        _train(model, sampler, held_out, training, out, history, [*callbacks, proof])
+        run_epochs(model, sampler, held_out, RunRecorder(out, training, history), after=[*callbacks, proof])
     proof.end()
     return Run(out, model=model)
-
-
-def _train(model, sampler, validation, training, out, history, callbacks) -> None:
-    batches = SliceSequence(sampler, workers=training.workers, epoch=len(history))
-    board = keras.callbacks.TensorBoard(str(out / "tensorboard"), write_graph=False)
-    try:
-        model.fit(
-            batches,
-            validation_data=validation,
-            epochs=training.epochs,
-            initial_epoch=len(history),
-            shuffle=False,
-            verbose=0,
-            callbacks=[FiniteGuard(batches), RunRecorder(out, training, history), board, *callbacks],
-        )
-    finally:
-        batches.close()
 
 
 def _set_batch_norm_momentum(model: keras.Model, momentum: float) -> None:

@@ -14,9 +14,9 @@ from mstl.data.slices import SliceSampler
 from mstl.files import write_json
 from mstl.models.pix2pix import GENERATOR_MULTIPLE, discriminator
 from mstl.training.environment import environment
-from mstl.training.finite import FiniteGuard
 from mstl.training.gan import Pix2Pix
 from mstl.training.gan_run import BASELINES, GanRun, build_generator
+from mstl.training.loop import run_epochs
 from mstl.training.recorder import RunRecorder, monitored
 from mstl.training.restoration_scores import baseline_fills, is_signed, scale_of, score_fills
 from mstl.training.run import STATE, TRANSFER
@@ -76,7 +76,7 @@ def pretrain_gan(
             write_json(out / BASELINES, score_fills(held_out, fills, scale=scale_of(training)))
     if not has_ended(training, monitored(history)):
         sheets = _sheets(out, sampler if held_out is None else held_out.sampler, training, train.preparation)
-        _train(gan, sampler, held_out, training, out, history, sheets, callbacks)
+        run_epochs(gan, sampler, held_out, GanRecorder(out, training, history), before=[sheets], after=callbacks)
     return GanRun(out)
 
 
@@ -124,24 +124,6 @@ def _sheets(out: Path, sampler: RestorationSampler, training: GanTraining, prepa
     corrupted, target, names = sample_batch(sampler, SAMPLES)
     look = {"names": names, "modalities": preparation["modalities"]}
     return SampleSheets(out, corrupted, target, every=training.sample_every, **look)
-
-
-def _train(gan, sampler, held_out, training, out, history, sheets, callbacks) -> None:
-    batches = SliceSequence(sampler, workers=training.workers, epoch=len(history))
-    guard, recorder = FiniteGuard(batches), GanRecorder(out, training, history)
-    board = keras.callbacks.TensorBoard(str(out / "tensorboard"), write_graph=False)
-    try:
-        gan.fit(
-            batches,
-            validation_data=held_out,
-            epochs=training.epochs,
-            initial_epoch=len(history),
-            shuffle=False,
-            verbose=0,
-            callbacks=[guard, sheets, recorder, board, *callbacks],  # the state is saved when the sheet is drawn
-        )
-    finally:
-        batches.close()
 
 
 class GanRecorder(RunRecorder):
