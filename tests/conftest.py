@@ -78,16 +78,11 @@ def gan_prepared(tmp_path_factory, make_case):
 
 
 @pytest.fixture(scope="session")
-def gan_folder(tmp_path_factory, gan_prepared) -> Path:
-    """The folder of a finished pre-training, in which held-out subjects were scored. Read only; masks stay closed."""
-    from mstl.evaluation.restoration import write_restoration
-    from mstl.training.pretrain_gan import pretrain_gan
-    from tests.gans import SETTINGS, SIDES, sides_of
+def pretrained(tmp_path_factory, gan_prepared):
+    """A pre-training of the tiny heads by `mstl pretrain gan`, and what was seen of it: see `tests.gans`. Read only."""
+    from tests.gans import pretrain_by_command
 
-    test = gan_prepared.select(SIDES["test_subjects"])
-    run = pretrain_gan(*sides_of(gan_prepared), test=test, out=tmp_path_factory.mktemp("gan") / "run", **SETTINGS)
-    write_restoration(run)
-    return run.folder
+    return pretrain_by_command(gan_prepared, tmp_path_factory.mktemp("pretrained"))
 
 
 def _head(seed: int) -> dict[str, np.ndarray]:
