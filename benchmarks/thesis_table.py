@@ -44,6 +44,8 @@ from mstl.transfer.source import IMAGENET_ENCODERS
 
 KEYS = ("row", "model", "weights", "seed", "steps")
 ABSENT = "weights absent"
+PUBLISHED_UNET = "unet-resnet34"
+SHIPPED = "unet-small-phantoms.h5"
 NORM_MODE = "batch"  # as published
 
 
@@ -87,7 +89,7 @@ def parse() -> argparse.Namespace:
     parser = arguments(__doc__.splitlines()[0], out="thesis_table.csv")
     parser.add_argument("--weights", type=Path, help="encoder of the pre-trained U-Nets, instead of ImageNet")
     parser.add_argument("--fetch", action="store_true", help="download ImageNet weights where they are not here")
-    parser.add_argument("--unet", default="unet-resnet34", help="the model of the U-Net rows")
+    parser.add_argument("--unet", default=PUBLISHED_UNET, help="the model of the U-Net rows")
     parser.add_argument("--rows", nargs="+", choices=[row.name for row in ROWS], default=[row.name for row in ROWS])
     return parser.parse_args()
 
@@ -137,24 +139,29 @@ def page(rows: pd.DataFrame, options: argparse.Namespace) -> Iterable[str]:
     yield "|---|---|---|---|---|---|---|"
     rows = rows[rows.steps == options.steps]
     for row in ROWS:
+        published_model = PUBLISHED_UNET if row.network == "unet" else SEGMENTER
         mine = rows[rows.row == row.name]
-        if mine.empty:
+        if published_model not in set(mine.model):
             why = ABSENT if row.source == "weights" else "not trained yet"
-            yield f"| {row.name} | {model_of(row, options)} | {why} | | | | {row.published} |"
-        for (model, weights), group in mine.groupby(["model", "weights"]):
+            yield f"| {row.name} | {published_model} | {why} | | | | {row.published} |"
+        for (model, weights), group in mine.groupby(["model", "weights"], sort=False):
             half, best = (over_patients(group, column) for column in ("dice_at_half", "dice"))
             cuts = " ".join(f"{cut:.2f}" for cut in group.groupby("seed").threshold.first())
-            published = row.published if model in (SEGMENTER, "unet-resnet34") else ""
+            published = row.published if model == published_model else ""
             yield f"| {row.name} | {model} | {weights} | {half} | {best} | {cuts} | {published} |"
     yield ""
     yield from comparisons(rows)
     yield from differences(options)
+    if (rows.weights == SHIPPED).any():
+        yield f"- `{SHIPPED}` was trained with the masks of 88 other phantoms: the good source, not what ImageNet gives."
 
 
 def comparisons(rows: pd.DataFrame) -> Iterable[str]:
     """Each pre-trained row against the random one of its network, patient by patient."""
     yield "Patient by patient, at the threshold, against the random weights of the same network:\n"
     begun = rows[rows.weights != "random"]
+    if begun.empty:
+        return
     for (model, name, weights), group in begun.groupby(["model", "row", "weights"], sort=False):
         twin = rows[(rows.model == model) & (rows.weights == "random")]
         if not twin.empty:
