@@ -16,18 +16,19 @@ class SliceSequence(keras.utils.Sequence):
     validation. Give it to `fit` with `shuffle=False`: the sampler shuffles, and Keras would shuffle again by
     a seed that nobody records.
 
+    `failure` is the error by which a batch could not be made: `fit` tells of it in TensorFlow's words.
+
     Raises `InputError` for fewer than one worker or an epoch below 0.
     """
 
-    def __init__(
-        self, sampler: Sampler, *, workers: int = 1, epoch: int = 0, advance: bool = True
-    ) -> None:
+    def __init__(self, sampler: Sampler, *, workers: int = 1, epoch: int = 0, advance: bool = True) -> None:
         if workers < 1 or epoch < 0:
             raise InputError(f"workers is {workers}, epoch {epoch}, expected at least 1 and 0.")
         self.sampler = sampler
         self.workers = workers
         self.epoch = epoch
         self.advance = advance
+        self.failure: InputError | OSError | None = None
         self._pool = BatchPool(sampler, workers=workers, advance=advance) if workers > 1 else None
 
     def __len__(self) -> int:
@@ -36,7 +37,11 @@ class SliceSequence(keras.utils.Sequence):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
-        return (self._pool or self.sampler).batch(self.epoch, index)
+        try:
+            return (self._pool or self.sampler).batch(self.epoch, index)
+        except (InputError, OSError) as error:
+            self.failure = error
+            raise
 
     def on_epoch_end(self) -> None:
         """Go to the next epoch, unless `advance` is off."""

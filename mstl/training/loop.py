@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mstl._keras import keras
+from mstl._keras import keras, tf
 from mstl.data.sequences import SliceSequence
 from mstl.data.workers import Sampler
 from mstl.training.finite import FiniteGuard
@@ -24,7 +24,7 @@ def run_epochs(
     """Train a compiled model on the epochs of the recorder's settings that its history does not hold yet.
 
     Callbacks `before` come before the recorder, so that the state is saved when they are done; `after` behind it.
-    Raises `TrainingError` as `FiniteGuard` does.
+    Raises `TrainingError` as `FiniteGuard` does, and by what a batch could not be made, such as an `InputError`.
     """
     settings, done = recorder.settings, len(recorder.history)
     batches = SliceSequence(sampler, workers=settings.workers, epoch=done)
@@ -39,5 +39,8 @@ def run_epochs(
             verbose=0,
             callbacks=[FiniteGuard(batches), *before, recorder, board, *after],
         )
+    except tf.errors.OpError as error:  # Keras reads batches by way of TensorFlow, which tells of theirs as its own
+        failures = [sequence.failure for sequence in (batches, validation) if sequence is not None]
+        raise next(filter(None, failures), error) from None
     finally:
         batches.close()

@@ -1,3 +1,5 @@
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 
 from mstl._keras import keras
 from mstl.data.prepare import prepare
+from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError, TrainingError
 from mstl.training import recorder
 from mstl.training.fit import fit
@@ -194,6 +197,18 @@ def test_leftovers_of_a_killed_process_go_at_resume(prepared, finished, small_mo
     leftover.write_bytes(b"half")
     fit(small_model(), *sides(prepared), out=finished[0].folder, resume=True, **SETTINGS)
     assert not leftover.exists()
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_batch_that_cannot_be_made_is_told_of_in_our_words(prepared, small_model, tmp_path, side):
+    copied = PreparedCohort.open(shutil.copytree(prepared.folder, tmp_path / "prepared"))
+    cases = copied.select(["s0"]), copied.select(["s3"])
+    damage = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: os.truncate(cases[side][0].folder / "image.npy", 200)
+    )
+    with pytest.raises(InputError, match=rf"s{3 * side}/image\.npy is shorter .*Prepare this case again") as caught:
+        fit(small_model(), *cases, out=tmp_path / "run", callbacks=[damage], **{**SETTINGS, "steps_per_epoch": 1})
+    assert "\n" not in str(caught.value)
 
 
 def test_a_disk_that_fills_up_ends_in_one_line(prepared, small_model, tmp_path):
