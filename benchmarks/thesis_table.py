@@ -153,7 +153,7 @@ def page(rows: pd.DataFrame, options: argparse.Namespace) -> Iterable[str]:
     yield from comparisons(rows)
     yield from differences(options)
     if (rows.weights == SHIPPED).any():
-        yield f"- `{SHIPPED}` was trained with the masks of 88 other phantoms: the good source, not what ImageNet gives."
+        yield f"- `{SHIPPED}` was trained with masks of 88 other phantoms: a good source, not what ImageNet gives."
 
 
 def comparisons(rows: pd.DataFrame) -> Iterable[str]:
