@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from mstl.config import Experiment
 from mstl.config_gan import GanExperiment, GanTraining
 from mstl.errors import InputError
+from mstl.settings import DECAYS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 PUBLISHED = {
-    "corruption": "checkerboard", "tile": 16, "fill": 1.0, "learning_rate": 2e-4, "beta_1": 0.5, "l1_weight": 100.0,
-    "hidden_weight": 1.0, "discriminator_weight": 0.5, "width": 64, "activation": "tanh", "norm_mode": "batch",
-    "dropout": 0.5, "batch_size": 20, "sample_every": 20, "augment": "none", "crop": None,
+    "corruption": "checkerboard", "tile": 16, "fill": 1.0, "learning_rate": 2e-4, "decay": "constant", "beta_1": 0.5,
+    "l1_weight": 100.0, "hidden_weight": 1.0, "discriminator_weight": 0.5, "width": 64, "activation": "tanh",
+    "norm_mode": "batch", "dropout": 0.5, "batch_size": 20, "sample_every": 20, "augment": "none", "crop": None,
 }  # fmt: skip
 FRACTION = st.floats(0, 0.99)
 BY_TYPE = {
@@ -27,7 +28,8 @@ BY_TYPE = {
 @st.composite
 def experiments(draw) -> GanExperiment:
     values = {one.name: draw(BY_TYPE[one.type]) for one in fields(GanExperiment) if one.type in BY_TYPE}
-    return GanExperiment(**values | {"crop": draw(st.sampled_from([None, 64, 192])), "train_subjects": ("a", "7")})
+    crop, decay = draw(st.sampled_from([None, 64, 192])), draw(st.sampled_from(DECAYS))
+    return GanExperiment(**values | {"crop": crop, "decay": decay, "train_subjects": ("a", "7")})
 
 
 @settings(max_examples=30, deadline=None)
@@ -48,7 +50,7 @@ def test_the_config_of_the_published_work_states_them_all():
     experiment = GanExperiment.load(CONFIGS / "thesis-gan.yaml")
     assert {name: getattr(experiment, name) for name in PUBLISHED} == PUBLISHED
     stated = yaml.safe_load((CONFIGS / "thesis-gan.yaml").read_text())
-    assert set(PUBLISHED) - set(stated) <= {"hidden_weight", "crop"}
+    assert set(PUBLISHED) - set(stated) <= {"hidden_weight", "decay", "crop"}
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -71,6 +73,7 @@ def test_every_config_is_an_experiment_that_says_what_it_is_for(path):
         ({"discriminator_weight": float("inf")}, "discriminator_weight is inf; at least 0"),
         ({"crop": 96}, "crop is 96; a multiple of 64"),
         ({"learning_rate": -1e-3}, "learning_rate is -0.001; at least 0"),
+        ({"decay": "linear"}, "decay is 'linear'; expected one of constant, cosine"),
         ({"beta_1": 1.0}, "beta_1 is 1.0; from 0 to below 1"),
         ({"beta_1": float("nan")}, "beta_1 is nan; from 0 to below 1"),
         ({"seed": 2**32}, "seed is 4294967296; at most"),

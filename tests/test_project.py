@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 import mstl
 from mstl.cli import app
+from mstl.config_gan import GanExperiment
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,9 +62,12 @@ def test_readme_test_command_follows_its_marker_and_uses_the_pins():
 def test_readme_calls_only_what_the_command_line_has(command, arguments):
     known = typer.main.get_command(app).commands
     assert command in known
-    options = {name for parameter in known[command].params for name in parameter.opts}
+    called, kind = known[command], mstl.Experiment
+    if hasattr(called, "commands"):
+        called, kind = called.commands[arguments[0]], GanExperiment
+    options = {name for parameter in called.params for name in parameter.opts}
     assert {word for word in arguments if word.startswith("--")} <= options
-    keys = {field.name for field in dataclasses.fields(mstl.Experiment)}
+    keys = {field.name for field in dataclasses.fields(kind)}
     changes = {arguments[place + 1] for place, word in enumerate(arguments) if word == "--set"}
     assert {change.split("=")[0] for change in changes} <= keys
 

@@ -148,6 +148,29 @@ def test_predicting_twice_gives_the_same_and_changes_nothing(norm_mode):
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
+def test_with_instance_norm_each_image_and_channel_is_normalised_by_itself():
+    model = generator(width=WIDTH, image_shape=(64, 64, 1), norm_mode="instance")
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 64, 64, 1)).astype(np.float32)
+    images[1] = images[1] ** 3
+    together = model(images).numpy()
+    alone = np.concatenate([model(image[None]).numpy() for image in images])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    before, after = (keras.Model(model.input, model.get_layer(name).output)(images).numpy()
+                     for name in ("conv_e2", "batch_e2"))  # fmt: skip
+    mean, variance = before.mean((1, 2), keepdims=True), before.var((1, 2), keepdims=True)
+    epsilon = model.get_layer("batch_e2").epsilon
+    np.testing.assert_allclose(after, (before - mean) / np.sqrt(variance + epsilon), atol=1e-3)
+
+
+def test_a_segmenter_that_rescales_sees_what_the_tanh_generator_saw():
+    shape = {"channels": 1, "width": WIDTH, "norm_mode": "instance"}
+    given, mapped = segmentation_generator(**shape, rescale=False), segmentation_generator(**shape)
+    mapped.set_weights(given.get_weights())
+    images = np.random.default_rng(0).random((1, 64, 64, 1), np.float32)
+    np.testing.assert_allclose(mapped(images), given(2 * images - 1), atol=1e-6)
+    assert {layer.name for layer in mapped.layers} - {layer.name for layer in given.layers} == {"rescaling"}
+
+
 def test_dropout_that_is_always_on_draws_each_prediction():
     model = generator(width=WIDTH, image_shape=(64, 64, 1), dropout_mode="always")
     image = np.random.default_rng(0).normal(size=(1, 64, 64, 1))

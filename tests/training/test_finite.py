@@ -44,6 +44,7 @@ def test_what_is_no_loss_may_be_anything(guard):
     guard.on_train_batch_end(0, {"loss": 1.0, "dice": np.nan})
     guard.on_epoch_end(3, {"loss": 1.0, "val_loss": 2.0, "val_dice": np.nan})
     guard.on_epoch_end(3)
+    assert (guard.epoch, guard.batch) == (3, 0)
 
 
 def test_a_loss_of_validation_is_looked_at_too(guard):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mstl._keras import keras
+from mstl.config_gan import GanTraining
 from mstl.data.cohort import Cohort
 from mstl.data.prepare import prepare
 from mstl.errors import InputError, TrainingError
@@ -17,10 +18,11 @@ from mstl.training import pretrain_gan as pretraining
 from mstl.training.gan import Pix2Pix
 from mstl.training.pretrain_gan import pretrain_gan, restoration_sampler
 from mstl.training.recorder import RunRecorder
-from tests.gans import SETTINGS, SIDES, eager, sides_of, tiny_networks
+from tests.gans import SETTINGS, SIDES, eager, sides_of, tiny_gan, tiny_networks
 from tests.opened import opened_files
 
 SHORT = {**SETTINGS, "epochs": 2, "sample_every": 9}
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")  # of running without graphs
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +82,16 @@ def test_a_state_holds_discriminator_and_both_optimizers(finished):
     networks = tiny_networks()
     assert len(weights) == sum(len(network.weights) for network in networks)
     assert len(optimizer) == sum(1 + 2 * len(network.trainable_variables) for network in networks)  # step, moments
+
+
+def test_the_rate_of_both_optimizers_falls_as_the_decay_has_it(tmp_path):
+    settings = GanTraining(decay="cosine", epochs=2, learning_rate=1e-2)
+    decaying = pretraining.GanRecorder(tmp_path, settings, [])
+    decaying.set_model(tiny_gan())
+    for epoch, rate in ((0, 1e-2), (1, 5e-3)):
+        decaying.set_rate(epoch)
+        rates = [float(optimizer.learning_rate) for optimizer in decaying.model.optimizers]
+        assert rates == pytest.approx([rate] * 2)
 
 
 class Interruption(RuntimeError):
@@ -249,8 +261,6 @@ def test_one_subject_on_two_sides_is_refused(gan_prepared, tmp_path):
 
 
 def test_a_validation_of_so_many_steps_is_the_same_in_every_epoch_and_not_augmented(gan_prepared):
-    from mstl.config_gan import GanTraining
-
     training = GanTraining(**{**SETTINGS, "crop": 64, "augment": "strong"})
     train = restoration_sampler(gan_prepared, training)
     held_out = restoration_sampler(gan_prepared, training, validation=True)
@@ -264,7 +274,7 @@ def test_a_validation_of_so_many_steps_is_the_same_in_every_epoch_and_not_augmen
 
 @pytest.mark.parametrize(("activation", "norm_mode"), [("sigmoid", "batch"), ("tanh", "moving")])
 def test_every_kind_of_generator_is_trained(gan_prepared, tmp_path, activation, norm_mode):
-    settings = {**SHORT, "epochs": 1, "activation": activation, "norm_mode": norm_mode, "crop": 64}
+    settings = {**SHORT, "epochs": 1, "steps_per_epoch": 1, "activation": activation, "norm_mode": norm_mode, "crop": 64}
     run = pretrain_gan(
         *sides_of(gan_prepared), test=gan_prepared.select(SIDES["test_subjects"]), out=tmp_path / "run", **settings
     )
