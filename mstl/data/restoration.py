@@ -27,7 +27,7 @@ class RestorationSampler:
     gives them; else [0, 1] with background 0, as prepared.
 
     Raises `InputError` that names the case where a preparation does not end in [0, 1], or an image leaves it by
-    more than `RANGE_TOLERANCE`, at the first batch that shows the case.
+    more than `RANGE_TOLERANCE`; for this every image is read once, when the sampler is made.
     """
 
     slices: SliceSampler
@@ -38,9 +38,9 @@ class RestorationSampler:
     def __post_init__(self) -> None:
         if self.slices.labels:
             raise InputError("The slices come with labels, which restoration never opens. Draw them by labels=False.")
-        for case in self.slices.cases:
-            _check_preparation(case)
-        self._seen: set[str] = set()
+        for check in (_check_preparation, _check_range):
+            for case in self.slices.cases:
+                check(case)
 
     @property
     def steps(self) -> int:
@@ -60,7 +60,6 @@ class RestorationSampler:
 
         `empty(shape, dtype)` makes the arrays. Raises `IndexError` beyond the last batch.
         """
-        self._check_cases(epoch, index)
         (images,) = self.slices.batch(epoch, index)
         corrupted = empty(images.shape, np.float32)
         target = empty(images.shape, np.float32)
@@ -82,13 +81,6 @@ class RestorationSampler:
     def batch_cases(self, epoch: int, index: int) -> list[str]:
         """Names of the cases in a batch, each once."""
         return self.slices.batch_cases(epoch, index)
-
-    def _check_cases(self, epoch: int, index: int) -> None:
-        names = set(self.batch_cases(epoch, index)) - self._seen
-        for case in self.slices.cases:
-            if case.name in names:
-                _check_range(case)
-        self._seen |= names
 
 
 def _check_preparation(case: PreparedCase) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,7 +100,8 @@ def sample_batch(sampler: RestorationSampler, count: int) -> tuple[np.ndarray, n
     if not chosen:
         raise InputError("No case has a slice that shows brain. Check the brain masks, and prepare again.")
     one_by_one = replace(sampler.slices, batch_size=1, keep="all", shuffle=False, augment=None, steps_per_epoch=None)
-    single = replace(sampler, slices=one_by_one)
+    single = copy(sampler)  # its cases are checked
+    single.slices = one_by_one
     first = np.cumsum([0, *(case.shape[0] for case in cases)])
     pairs = [single.batch(0, int(first[number]) + place)[:2] for number, place in chosen]
     corrupted, target = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))

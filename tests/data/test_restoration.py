@@ -164,17 +164,13 @@ def test_preparations_that_do_not_end_in_the_range_are_refused_before_any_batch(
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1 + 2 * RANGE_TOLERANCE), (-2 * RANGE_TOLERANCE, 1), (-3, 4)])
-def test_images_out_of_range_are_named_with_their_range(unit_cases, write_unit, tmp_path, low, high):
+def test_images_out_of_range_are_named_with_their_range_before_any_batch(unit_cases, write_unit, tmp_path, low, high):
     case = write_unit(tmp_path / "bright", normalise="max")
     image = np.load(case.folder / "image.npy")
     image[2, 5, 5], image[3, 6, 6] = low, high
     np.save(case.folder / "image.npy", image)
-    sampler = restoration([*unit_cases, case], batch_size=4, shuffle=False)
-    sampler.batch(0, 0)
-    last = sampler.steps - 1
-    for _ in range(2):
-        with pytest.raises(InputError, match=rf"bright has values from {low:.3g} to {high:.3g}, .*percentile"):
-            sampler.batch(0, last)
+    with pytest.raises(InputError, match=rf"bright has values from {low:.3g} to {high:.3g}, .*percentile"):
+        restoration([*unit_cases, case])
 
 
 def test_values_that_are_no_numbers_are_refused(write_unit, tmp_path):
@@ -183,7 +179,7 @@ def test_values_that_are_no_numbers_are_refused(write_unit, tmp_path):
     image[2, 5, 5, 0] = np.nan
     np.save(case.folder / "image.npy", image)
     with pytest.raises(InputError, match="holes has values from nan"):
-        restoration([case]).batch(0, 0)
+        restoration([case])
 
 
 def test_small_excursions_are_cut(write_unit, tmp_path):
