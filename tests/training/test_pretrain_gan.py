@@ -274,7 +274,8 @@ def test_a_validation_of_so_many_steps_is_the_same_in_every_epoch_and_not_augmen
 
 @pytest.mark.parametrize(("activation", "norm_mode"), [("sigmoid", "batch"), ("tanh", "moving")])
 def test_every_kind_of_generator_is_trained(gan_prepared, tmp_path, activation, norm_mode):
-    settings = {**SHORT, "epochs": 1, "steps_per_epoch": 1, "activation": activation, "norm_mode": norm_mode, "crop": 64}
+    brief = {**SHORT, "epochs": 1, "steps_per_epoch": 1, "crop": 64}
+    settings = {**brief, "activation": activation, "norm_mode": norm_mode}
     run = pretrain_gan(
         *sides_of(gan_prepared), test=gan_prepared.select(SIDES["test_subjects"]), out=tmp_path / "run", **settings
     )
