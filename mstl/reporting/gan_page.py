@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
+from mstl.config_gan import GanTraining
 from mstl.errors import InputError
 from mstl.files import read_json, write_text
 from mstl.reporting.figures import to_svg
@@ -27,6 +28,7 @@ from mstl.reporting.gan_answer import SCORED, restoration_answer
 from mstl.reporting.gan_figure import BASELINES, restoration_curves
 from mstl.reporting.template import render
 from mstl.settings import SIDES
+from mstl.training.schedule import has_ended, monitored
 
 COMMAND = "mstl pretrain gan"
 NEEDED = ("epoch", "loss", "adversarial_loss", "l1_loss", "discriminator_loss")
@@ -94,10 +96,11 @@ def _read_subjects(run: Path) -> pd.DataFrame | None:
 
 
 def _progress(history: pd.DataFrame, experiment: Mapping) -> dict:
-    """How far the training went."""
+    """How far the training went; one that `stop_patience` ended is finished."""
     done, wanted = int(history["epoch"].max()), experiment.get("epochs")
     seconds = float(history["seconds"].sum()) if "seconds" in history else 0.0
-    finished = not isinstance(wanted, int) or done >= wanted
+    settings = GanTraining(epochs=wanted or done, stop_patience=experiment.get("stop_patience"))
+    finished = has_ended(settings, monitored(history.to_dict("records")))
     return {"done": done, "wanted": wanted, "finished": finished, "time": _duration(seconds)}
 
 

@@ -71,16 +71,10 @@ def _subjects(cases: PreparedCohort | None) -> tuple[str, ...]:
 
 def _set_weights(model: keras.Model, experiment: Experiment, out: Path, *, resume: bool, **known) -> None:
     """Put the initial weights into `model`, unless a run is resumed, whose state holds all."""
-    from mstl.training.run import EXPERIMENT, STATE
+    from mstl.training.run_folder import holds_weights
     from mstl.transfer.initial import initialise
 
-    if resume and (out / STATE).exists():
-        begun = Experiment.load(out / EXPERIMENT)
-        if begun.init != experiment.init:
-            raise InputError(
-                f"Run {out} began with init '{begun.init}', not '{experiment.init}'. Resume with the old settings, or "
-                "train into a new folder."
-            )
+    if holds_weights(out, experiment, resume=resume):
         return
     about = {"model_name": experiment.model, "allow_partial": experiment.init_partial}
     initialise(model, experiment.init, **about, **known, **experiment.init_options())

@@ -18,10 +18,10 @@ from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.loop import run_epochs
 from mstl.training.losses import get_loss
 from mstl.training.metrics import training_metrics
-from mstl.training.recorder import RunRecorder, monitored
+from mstl.training.recorder import RunRecorder
 from mstl.training.run import CUSTOM_MODEL, FREEZE, STATE, TRANSFER, Run
 from mstl.training.run_folder import Sides, check_apart, open_run_folder, subjects_of
-from mstl.training.schedule import has_ended
+from mstl.training.schedule import has_ended, monitored
 from mstl.training.state import load_state
 from mstl.transfer.origin import describe_origins, origins_of
 

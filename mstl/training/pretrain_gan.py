@@ -17,11 +17,11 @@ from mstl.training.environment import environment
 from mstl.training.gan import Pix2Pix
 from mstl.training.gan_run import BASELINES, GanRun, build_generator
 from mstl.training.loop import run_epochs
-from mstl.training.recorder import RunRecorder, monitored
+from mstl.training.recorder import RunRecorder
 from mstl.training.restoration_scores import baseline_fills, is_signed, scale_of, score_fills
 from mstl.training.run import STATE, TRANSFER
-from mstl.training.run_folder import check_apart, open_run_folder, subjects_of
-from mstl.training.schedule import decayed, has_ended
+from mstl.training.run_folder import check_apart, holds_weights, open_run_folder, subjects_of
+from mstl.training.schedule import decayed, has_ended, monitored
 from mstl.training.sheets import SampleSheets, sample_batch
 from mstl.training.state import load_state
 from mstl.transfer.initial import RANDOM, initialise
@@ -62,12 +62,13 @@ def pretrain_gan(
     experiment = GanExperiment(
         **training.training(), **subjects_of(sides), prepared=str(train.folder.resolve()), init=init
     )
-    gan = _build(experiment, preparation=train.preparation, resumed=resume and (Path(out) / STATE).exists())
+    resumed = holds_weights(out, experiment, resume=resume)
+    gan = _build(experiment, preparation=train.preparation, resumed=resumed)
     facts = environment([*train, *(validation or ())], seed=training.seed)
     begun = {"preparation": train.preparation, "environment": facts}
     out = open_run_folder(out, experiment, **begun, resume=resume)
     history = []
-    if (out / STATE).exists():
+    if resumed:
         history = load_state(out / STATE, gan)
     else:
         write_json(out / TRANSFER, describe_origins(gan.generator))
@@ -113,7 +114,9 @@ def _build(experiment: GanExperiment, *, preparation: dict, resumed: bool) -> Pi
     network = build_generator(experiment, channels=channels)
     judge = discriminator(image_shape=(None, None, channels), out_channels=channels, width=experiment.width)
     if not resumed:
-        initialise(network, experiment.init, model_name="pix2pix-generator", preparation=preparation)
+        held_out = (*experiment.validation_subjects, *experiment.test_subjects)
+        known = {"preparation": preparation, "held_out": held_out}
+        initialise(network, experiment.init, model_name="pix2pix-generator", **known)
     weights = {name: getattr(experiment, name) for name in ("l1_weight", "hidden_weight", "discriminator_weight")}
     gan = Pix2Pix(network, judge, scale=scale_of(experiment), **weights)
     gan.compile(*(keras.optimizers.Adam(experiment.learning_rate, beta_1=experiment.beta_1) for _ in range(2)))

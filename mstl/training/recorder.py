@@ -10,11 +10,9 @@ from mstl._keras import keras
 from mstl.config import Training
 from mstl.files import whole_file
 from mstl.training.run import HISTORY, LAST, STATE, THRESHOLD
-from mstl.training.schedule import has_ended, is_best, learning_rate
+from mstl.training.schedule import MONITORED, has_ended, is_best, learning_rate, monitored
 from mstl.training.state import reseed, save_state, save_weights
 from mstl.transfer.source import BEST
-
-MONITORED = {"val_dice": 1, "val_hidden_mae": -1}  # what validation says of an epoch, and whether more is better
 
 
 class RunRecorder(keras.callbacks.Callback):
@@ -60,12 +58,3 @@ class RunRecorder(keras.callbacks.Callback):
 
     def _save_weights(self, name: str) -> None:
         save_weights(self.folder / name, self.network())
-
-
-def monitored(history: list[dict]) -> list[float]:
-    """The value by which epochs are compared, larger is better: one of `MONITORED`, else minus the loss."""
-    return [_value(row) for row in history]
-
-
-def _value(row: dict) -> float:
-    return next((sign * row[name] for name, sign in MONITORED.items() if name in row), -row["loss"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from mstl.config import Experiment
+from mstl.config_gan import GanExperiment
 from mstl.data.prepared import PREPARATION, PreparedCohort
 from mstl.errors import InputError
 from mstl.files import new_folder, read_json, remove_leftovers, write_json
@@ -33,6 +35,23 @@ def open_run_folder(
     write_json(out / PREPARATION, preparation)
     write_json(out / ENVIRONMENT, environment)
     return out
+
+
+def holds_weights(out: str | Path, experiment: Experiment | GanExperiment, *, resume: bool) -> bool:
+    """Whether `out` is resumed from a state, which holds all weights: those that `init` means are not wanted then.
+
+    Raises `InputError` where the training in `out` began with another `init`.
+    """
+    out = Path(out)
+    if not (resume and (out / STATE).exists()):
+        return False
+    begun = type(experiment).load(out / EXPERIMENT)
+    if begun.init != experiment.init:
+        raise InputError(
+            f"Run {out} began with init '{begun.init}', not '{experiment.init}'. Resume with the old settings, or "
+            "train into a new folder."
+        )
+    return True
 
 
 def check_apart(sides: Sides) -> None:

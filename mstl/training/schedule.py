@@ -6,10 +6,12 @@ resumed training decide as one that never stopped.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mstl.config import Training
 from mstl.config_gan import GanTraining
+
+MONITORED = {"val_dice": 1, "val_hidden_mae": -1}  # what validation says of an epoch, and whether more is better
 
 
 def learning_rate(settings: Training, *, epoch: int, monitored: Sequence[float]) -> float:
@@ -48,3 +50,12 @@ def has_ended(settings: Training | GanTraining, monitored: Sequence[float]) -> b
         return False
     best = max(range(len(monitored)), key=monitored.__getitem__)
     return len(monitored) - 1 - best >= settings.stop_patience
+
+
+def monitored(history: Sequence[Mapping[str, float]]) -> list[float]:
+    """The value by which epochs are compared, larger is better: one of `MONITORED`, else minus the loss."""
+    return [_value(row) for row in history]
+
+
+def _value(row: Mapping[str, float]) -> float:
+    return next((sign * row[name] for name, sign in MONITORED.items() if name in row), -row["loss"])

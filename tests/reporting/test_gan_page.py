@@ -95,6 +95,14 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path):
     assert "is written when the training ends" in text
 
 
+@pytest.mark.parametrize(("patience", "unfinished"), [(5, False), (6, True)])
+def test_a_run_whose_patience_ended_is_finished(tmp_path, patience, unfinished):
+    run = write_gan_run(tmp_path / "run", epochs=35, wanted=40)  # the best epoch is 30
+    with (run / "experiment.yaml").open("a") as file:
+        file.write(f"stop_patience: {patience}\n")
+    assert ("35 of 40 epochs are done" in words(write_gan_report(run).read_text())) == unfinished
+
+
 def test_a_run_of_one_epoch_without_validation_claims_nothing(tmp_path):
     run = write_gan_run(tmp_path / "run", epochs=1, wanted=1, validation=False)
     text = words(write_gan_report(run, out=tmp_path / "x.html").read_text())

@@ -220,6 +220,13 @@ def test_one_that_goes_on_from_another_begins_with_all_of_its_generator(gan_prep
     assert run.experiment.init == str(pretrained.folder)
 
 
+def test_weights_that_know_a_held_out_subject_are_warned_of(gan_prepared, pretrained, tmp_path):
+    validation, train = sides_of(gan_prepared)
+    settings = {**SHORT, "epochs": 1, "steps_per_epoch": 1}
+    with pytest.warns(UserWarning, match=r"learned from subjects held out here \(s0, s1\)"):
+        pretrain_gan(train, validation, out=tmp_path / "run", init=str(pretrained.folder), **settings)
+
+
 def test_a_generator_of_another_width_is_refused_by_its_tensors(gan_prepared, tmp_path):
     other = generator(image_shape=(64, 64, 2), out_channels=2, width=3, norm_mode="instance")
     other.save_weights(tmp_path / "other.h5")

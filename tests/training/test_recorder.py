@@ -1,18 +1,3 @@
-from mstl.training.recorder import monitored
-
-
-def test_validation_dice_is_what_epochs_are_compared_by():
-    assert monitored([{"loss": 0.4, "val_dice": 0.2}, {"loss": 0.3, "val_dice": 0.5}]) == [0.2, 0.5]
-
-
-def test_of_a_pre_training_a_smaller_error_of_hidden_pixels_is_better():
-    assert monitored([{"loss": 0.4, "val_hidden_mae": 0.2}, {"loss": 0.3, "val_hidden_mae": 0.1}]) == [-0.2, -0.1]
-
-
-def test_without_validation_a_smaller_loss_is_better():
-    assert monitored([{"loss": 0.4}, {"loss": 0.3}]) == [-0.4, -0.3]
-
-
 def test_the_best_weights_are_those_of_the_best_epoch(prepared, small_model, tmp_path):
     from mstl._keras import keras
     from mstl.training.fit import fit

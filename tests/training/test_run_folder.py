@@ -5,7 +5,7 @@ from mstl.config import Experiment
 from mstl.config_gan import GanExperiment
 from mstl.errors import InputError
 from mstl.files import write_text
-from mstl.training.run_folder import check_apart, open_run_folder, subjects_of
+from mstl.training.run_folder import check_apart, holds_weights, open_run_folder, subjects_of
 
 BEGUN = {"preparation": {"normalise": "max"}, "environment": {"inputs": {"a": {"flair": "00ff"}}}}
 
@@ -50,6 +50,17 @@ def test_where_weights_began_matters_until_there_is_a_state(experiment, tmp_path
         open_run_folder(tmp_path / "run", other, **BEGUN, resume=True)
     write_text(tmp_path / "run" / "state" / "state.h5", "")
     open_run_folder(tmp_path / "run", other, **BEGUN, resume=True)
+
+
+def test_a_state_holds_the_weights_of_its_own_init_alone(experiment, tmp_path):
+    out = open_run_folder(tmp_path / "run", experiment, **BEGUN, resume=False)
+    assert not holds_weights(out, experiment, resume=True)
+    write_text(out / "state" / "state.h5", "")
+    assert holds_weights(out, experiment, resume=True)
+    assert not holds_weights(out, experiment, resume=False)
+    other = type(experiment)(epochs=7, train_subjects=("a",), init="elsewhere.h5")
+    with pytest.raises(InputError, match=r"began with init 'random', not 'elsewhere\.h5'\. Resume with the old"):
+        holds_weights(out, other, resume=True)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mstl.config import Training
-from mstl.training.schedule import has_ended, is_best, learning_rate, plateaus
+from mstl.training.schedule import has_ended, is_best, learning_rate, monitored, plateaus
 
 values = st.lists(st.floats(0, 1), max_size=30)
 
@@ -55,3 +55,15 @@ def test_training_stops_early_when_the_best_is_long_ago():
 @given(values.filter(len))
 def test_the_best_epoch_is_one_above_all_before(monitored):
     assert is_best(monitored) == (monitored[-1] > max([-math.inf, *monitored[:-1]]))
+
+
+def test_validation_dice_is_what_epochs_are_compared_by():
+    assert monitored([{"loss": 0.4, "val_dice": 0.2}, {"loss": 0.3, "val_dice": 0.5}]) == [0.2, 0.5]
+
+
+def test_of_a_pre_training_a_smaller_error_of_hidden_pixels_is_better():
+    assert monitored([{"loss": 0.4, "val_hidden_mae": 0.2}, {"loss": 0.3, "val_hidden_mae": 0.1}]) == [-0.2, -0.1]
+
+
+def test_without_validation_a_smaller_loss_is_better():
+    assert monitored([{"loss": 0.4}, {"loss": 0.3}]) == [-0.4, -0.3]
