@@ -1,16 +1,23 @@
 """Scores of ways to fill what is hidden, on batches of a `RestorationSampler`: a network's, and baselines'."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
 
-from mstl._keras import keras
 from mstl.config_gan import GanTraining
 from mstl.data.inpainting import SIGMA_PER_TILE, gaussian_fill, mean_fill
 from mstl.data.sequences import SliceSequence
-from mstl.training.restoration_metrics import SIGNED, UNIT, HiddenError, HiddenSimilarity
+from mstl.training.restoration_metrics import SIGNED, UNIT, hidden_errors, hidden_similarities
+
+SCORES = {  # what is measured, and whether everywhere in the hidden squares
+    "hidden_mae": (hidden_errors, False),
+    "hidden_ssim": (hidden_similarities, False),
+    "squares_mae": (hidden_errors, True),
+    "squares_ssim": (hidden_similarities, True),
+}
 
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]  # corrupted images and what is hidden, to filled images
 
@@ -42,23 +49,16 @@ def score_fills(
 ) -> dict[str, dict[str, float]]:
     """Scores of each of `fills` over all `batches`; see `mstl.training.restoration_metrics`.
 
-    hidden_mae and hidden_ssim are those of hidden pixels in the brain, squares_mae and squares_ssim of all hidden ones.
+    hidden_mae and hidden_ssim are those of hidden pixels in the brain, squares_mae and squares_ssim of all hidden ones;
+    where there are none they are NaN.
     """
-    metrics = {name: _metrics(scale) for name in fills}
+    sums = {(name, score): np.zeros(2) for name in fills for score in SCORES}
     for index in range(len(batches)):
         corrupted, target, hidden = batches[index]
         for name, fill in fills.items():
             filled = fill(corrupted, hidden)
-            for metric in metrics[name]:
-                metric.update_state(target, filled, hidden)
-    return {name: {metric.name: float(metric.result()) for metric in found} for name, found in metrics.items()}
-
-
-def _metrics(scale: tuple[float, float]) -> list[keras.metrics.Metric]:
-    everywhere = {"everywhere": True}
-    return [
-        HiddenError(scale),
-        HiddenSimilarity(scale),
-        HiddenError(scale, name="squares_mae", **everywhere),
-        HiddenSimilarity(scale, name="squares_ssim", **everywhere),
-    ]
+            for score, (measure, everywhere) in SCORES.items():
+                values, counted = measure(target, filled, hidden, scale=scale, everywhere=everywhere)
+                sums[name, score] += np.sum(values * counted, dtype=float), np.sum(counted, dtype=float)
+    means = {key: float(total / count) if count else math.nan for key, (total, count) in sums.items()}
+    return {name: {score: means[name, score] for score in SCORES} for name in fills}

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from mstl._keras import tf
 from mstl.config_gan import GanTraining
 from mstl.data.inpainting import SIGMA_PER_TILE, gaussian_fill, mean_fill
 from mstl.data.sequences import SliceSequence
@@ -32,6 +33,23 @@ def test_who_knows_the_answer_is_perfect_and_who_leaves_it_hidden_is_not(gan_pre
         {"hidden_mae": 0, "hidden_ssim": 1, "squares_mae": 0, "squares_ssim": 1}, abs=1e-6
     )
     assert scores["nothing"]["squares_mae"] > scores["nothing"]["hidden_mae"] > 0.1
+
+
+def test_where_nothing_is_hidden_there_is_no_score(gan_prepared):
+    batches, training = batches_of(gan_prepared)
+    _, target, hidden = batches[0]
+    shown = [(target, target, np.zeros_like(hidden))]
+    scores = score_fills(shown, {"nothing": lambda image, hidden: image}, scale=scale_of(training))
+    assert all(np.isnan(score) for score in scores["nothing"].values())
+
+
+def test_fills_are_scored_within_a_strategy_too(gan_prepared):
+    batches, training = batches_of(gan_prepared)
+    scores = []
+    for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0"])):
+        with strategy.scope():
+            scores.append(score_fills(batches, baseline_fills(training), scale=scale_of(training)))
+    assert scores[0] == scores[1]
 
 
 def test_baselines_score_alike_in_both_scales(gan_prepared):
