@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mstl._keras import keras
 from mstl.config import RANDOM
+from mstl.errors import TransferError
 from mstl.models.recipes import recipe_of
 from mstl.transfer.checkpoint import Checkpoint
 from mstl.transfer.plan import TransferReport, plan_transfer
@@ -42,7 +43,11 @@ def initialise(
     with Checkpoint.open(source.path) as checkpoint:
         plan = plan_transfer(checkpoint, model, **options)
         notes = [*_other_images(source, preparation or {}), *_other_build(source, model), *_known(source, held_out)]
-        report = replace(plan, notes=(*plan.notes, *notes)).apply(allow_partial=allow_partial, init=init)
+        plan = replace(plan, notes=(*plan.notes, *notes))
+        try:
+            report = plan.apply(allow_partial=allow_partial, init=init)
+        except TransferError as error:
+            raise TransferError(" ".join([str(error), *notes])) from error
     for note in notes:
         warnings.warn(note, stacklevel=2)
     return report

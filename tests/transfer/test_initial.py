@@ -198,6 +198,12 @@ def test_a_segmenter_built_otherwise_than_its_gan_is_said(gan, ours, theirs, not
     assert note in said
 
 
+def test_what_the_model_has_otherwise_is_said_where_its_weights_do_not_fit(gan):
+    folder, _ = gan(norm_mode="instance")
+    with pytest.raises(TransferError, match=r"'batch_e2/moving_mean'.*the model has 'batch'"):
+        initialise(segmentation_generator(channels=1, width=4), folder)
+
+
 def test_a_gan_of_one_modality_serves_two_by_a_rule_and_is_refused_without(gan):
     folder, source = gan()
     with pytest.raises(TransferError, match=r"1 of 28 .* 'conv_e1/kernel' \(\(4, 4, 1, 4\) in the file, \(4, 4, 2,"):
