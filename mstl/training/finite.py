@@ -27,26 +27,31 @@ class FiniteGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Stop where a loss is not finite."""
         self.batch = batch
-        self._check_losses(logs)
+        for name, loss in _not_finite(logs):
+            self._stop(f"{name} is {loss} at", self._in_batch())
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Stop where a weight or a loss of validation is not finite."""
         if not all(map(_is_finite, self.model.weights)):
-            self._stop("A weight is not finite behind")
-        self._check_losses(logs)
+            self._stop("A weight is not finite after", self._in_batch())
+        for name, loss in _not_finite(logs):
+            self._stop(f"{name} is {loss} after", ", while all weights are finite. Look at the validation cases")
 
-    def _check_losses(self, logs: dict | None) -> None:
-        for name, loss in (logs or {}).items():
-            if name.endswith("loss") and not math.isfinite(loss):
-                self._stop(f"{name.capitalize().replace('_', ' ')} is {loss} at")
-
-    def _stop(self, what: str) -> None:
+    def _in_batch(self) -> str:
         cases = ", ".join(self.sequence.sampler.batch_cases(self.epoch, self.batch))
+        return f", batch {self.batch + 1} with cases {cases}. Look at these cases"
+
+    def _stop(self, what: str, where: str) -> None:
         rate = float(self.model.optimizer.learning_rate.numpy())
         raise TrainingError(
-            f"{what} epoch {self.epoch + 1}, batch {self.batch + 1} with cases {cases}. Look at these cases, or lower "
-            f"learning_rate ({rate:g}); earlier epochs are kept."
+            f"{what} epoch {self.epoch + 1}{where}, or lower learning_rate ({rate:g}); earlier epochs are kept."
         )
+
+
+def _not_finite(logs: dict | None) -> list[tuple[str, float]]:
+    """Losses that are not finite, by their names in words."""
+    losses = {name: value for name, value in (logs or {}).items() if name.endswith("loss")}
+    return [(name.capitalize().replace("_", " "), loss) for name, loss in losses.items() if not math.isfinite(loss)]
 
 
 def _is_finite(variable: tf.Variable) -> bool:

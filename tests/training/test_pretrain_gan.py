@@ -190,7 +190,7 @@ def test_a_last_batch_that_breaks_the_weights_is_never_kept(gan_prepared, tmp_pa
     settings = {**SHORT, "sample_every": 2}
     with (
         monkeypatch.context() as patch,
-        pytest.raises(TrainingError, match=r"weight is not finite behind epoch 2, batch 2 with cases .*s\d"),
+        pytest.raises(TrainingError, match=r"weight is not finite after epoch 2, batch 2 with cases .*s\d"),
     ):
         patch.setattr(Pix2Pix, "train_step", breaking)
         pretrain_gan(train, validation if validated else None, out=tmp_path / "run", **settings)
