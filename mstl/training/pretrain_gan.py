@@ -73,8 +73,8 @@ def pretrain_gan(
     else:
         write_json(out / TRANSFER, describe_origins(gan.generator))
         if held_out is not None:
-            fills = baseline_fills(training)
-            write_json(out / BASELINES, score_fills(held_out, fills, scale=scale_of(training)))
+            fills, scores = baseline_fills(training), ("hidden_mae", "hidden_ssim")  # they know what is brain
+            write_json(out / BASELINES, score_fills(held_out, fills, scale=scale_of(training), scores=scores))
     if not has_ended(training, monitored(history)):
         sheets = _sheets(out, sampler if held_out is None else held_out.sampler, training, train.preparation)
         run_epochs(gan, sampler, held_out, GanRecorder(out, training, history), before=[sheets], after=callbacks)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import numpy as np
@@ -45,20 +45,21 @@ def baseline_fills(training: GanTraining, *, everywhere: bool = False) -> dict[s
 
 
 def score_fills(
-    batches: SliceSequence, fills: Mapping[str, Fill], *, scale: tuple[float, float]
+    batches: SliceSequence, fills: Mapping[str, Fill], *, scale: tuple[float, float], scores: Collection[str] = SCORES
 ) -> dict[str, dict[str, float]]:
-    """Scores of each of `fills` over all `batches`; see `mstl.training.restoration_metrics`.
+    """Those of `SCORES` that are wanted, of each of `fills` over all `batches`.
 
     hidden_mae and hidden_ssim are those of hidden pixels in the brain, squares_mae and squares_ssim of all hidden ones;
-    where there are none they are NaN.
+    where there are none they are NaN. See `mstl.training.restoration_metrics`.
     """
-    sums = {(name, score): np.zeros(2) for name in fills for score in SCORES}
+    sums = {(name, score): np.zeros(2) for name in fills for score in scores}
     for index in range(len(batches)):
         corrupted, target, hidden = batches[index]
         for name, fill in fills.items():
             filled = fill(corrupted, hidden)
-            for score, (measure, everywhere) in SCORES.items():
+            for score in scores:
+                measure, everywhere = SCORES[score]
                 values, counted = measure(target, filled, hidden, scale=scale, everywhere=everywhere)
                 sums[name, score] += np.sum(values * counted, dtype=float), np.sum(counted, dtype=float)
     means = {key: float(total / count) if count else math.nan for key, (total, count) in sums.items()}
-    return {name: {score: means[name, score] for score in SCORES} for name in fills}
+    return {name: {score: means[name, score] for score in scores} for name in fills}

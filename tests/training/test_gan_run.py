@@ -18,6 +18,7 @@ def test_a_run_knows_its_settings_history_preparation_and_baselines(pretrained, 
     assert run.preparation == gan_prepared.preparation
     assert run.prepared("test").subjects == SIDES["test_subjects"]
     assert set(run.baselines) == {"mean_fill", "gaussian"}
+    assert all(scores.keys() == {"hidden_mae", "hidden_ssim"} for scores in run.baselines.values())
     assert all(0 < scores["hidden_mae"] < 1 for scores in run.baselines.values())
 
 
