@@ -29,7 +29,7 @@ class GanTraining:
     An epoch has `steps_per_epoch` batches of `batch_size` slices (None: every slice with brain once), its validation
     `validation_steps` (None: every slice). `crop` is a side in pixels (None: whole slices); `augment` as in a training.
     Every `sample_every` epochs a sheet of restored slices and the generator are written. The training stops after
-    `stop_patience` epochs whose validation brought no better one (None: never).
+    `stop_patience` epochs without a better one (None: never), by validation or else by the generator's loss.
     """
 
     corruption: str = "checkerboard"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import mstl
-from mstl.cli.terminal import console, progress
+from mstl.cli.terminal import console, escaped, progress
 
 app = typer.Typer(help="Learn from scans without masks; a training may begin with the result.", no_args_is_help=True)
 
@@ -51,7 +51,7 @@ def print_restoration(table) -> None:
     shown = Table("subject", "side", "error", "mean fill", "Gaussian", "SSIM")
     for row in table.to_dict("records"):
         errors = (f"{row[name]:.3f}" for name in ("mae", "mean_fill_mae", "gaussian_mae", "ssim"))
-        shown.add_row(row["subject"], row["side"], *errors)
+        shown.add_row(escaped(row["subject"]), row["side"], *errors)
     console.print(shown)
     for area, prefix in (("Hidden brain is", ""), ("Hidden squares, air included, are", "squares_")):
         error, mean, gaussian = (table[prefix + name].mean() for name in ("mae", "mean_fill_mae", "gaussian_mae"))

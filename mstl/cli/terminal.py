@@ -77,7 +77,7 @@ def print_scores(scores) -> None:
     }  # fmt: skip
     table = Table("case", *columns.values())
     for row in scores.to_dict("records"):
-        table.add_row(str(row["case"]), *(f"{row[column]:.3g}" for column in columns))
+        table.add_row(escaped(str(row["case"])), *(f"{row[column]:.3g}" for column in columns))
     console.print(table)
     with_lesions = scores[scores["empty_reference"] == 0]
     console.print(f"Mean Dice {with_lesions['dice'].mean():.3f} over {len(with_lesions)} cases with lesions.")

@@ -26,7 +26,8 @@ class Pix2Pix(keras.Model):
     cross-entropy of "real" plus `l1_weight` times the mean absolute error, in which a hidden pixel counts as
     `hidden_weight` visible ones; the discriminator's is `discriminator_weight` times the sum of both cross-entropies.
     Losses are float32 under any policy. Logs: loss (the generator's), its parts adversarial_loss and l1_loss, and
-    discriminator_loss; of validation also hidden_mae and hidden_ssim.
+    discriminator_loss; of validation also hidden_mae and hidden_ssim. Under a `tf.distribute` strategy every replica
+    needs an image of every batch: a convolution refuses none at all.
 
     The published procedure updates the discriminator twice and then the generator, which sees the updated one; it
     restores the sources anew for each. Source: Isola et al. 2017, arXiv 1611.07004; as context encoder: Pathak et al.
