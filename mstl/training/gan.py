@@ -27,7 +27,7 @@ class Pix2Pix(keras.Model):
     `hidden_weight` visible ones; the discriminator's is `discriminator_weight` times the sum of both cross-entropies.
     Losses are float32 under any policy. Logs: loss (the generator's), its parts adversarial_loss and l1_loss, and
     discriminator_loss; of validation also hidden_mae and hidden_ssim. Under a `tf.distribute` strategy every replica
-    needs an image of every batch: a convolution refuses none at all.
+    needs an image of every batch: convolutions refuse an empty one.
 
     The published procedure updates the discriminator twice and then the generator, which sees the updated one; it
     restores the sources anew for each. Source: Isola et al. 2017, arXiv 1611.07004; as context encoder: Pathak et al.
