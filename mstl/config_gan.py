@@ -7,7 +7,7 @@ from typing import ClassVar
 from mstl.errors import InputError
 from mstl.settings import Settings, check_counts, check_crop, check_decay, check_rate, check_seed
 
-SIDE_MULTIPLE = 64  # what the generator's six halvings need
+GENERATOR_MULTIPLE = 64  # what the generator's six halvings need
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class GanTraining:
         check_counts(self, names=counts)
         check_counts(self, names=("l1_weight", "hidden_weight", "discriminator_weight"), least=0)
         check_seed(self.seed)
-        check_crop(self.crop, multiple=SIDE_MULTIPLE)
+        check_crop(self.crop, multiple=GENERATOR_MULTIPLE)
         check_rate(self.learning_rate)
         check_decay(self.decay)
         if not 0 <= self.beta_1 < 1:

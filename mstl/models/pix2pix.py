@@ -5,12 +5,12 @@ from collections.abc import Callable
 from functools import partial
 
 from mstl._keras import keras, tf
+from mstl.config_gan import GENERATOR_MULTIPLE
 from mstl.errors import InputError
 from mstl.models.batch_norm import BatchStatisticsNormalization
 from mstl.models.recipes import buildable
 from mstl.models.sides import check_sides
 
-GENERATOR_MULTIPLE = 64  # six halvings
 WIDTH = 64
 DROPOUT = 0.5
 HEAD_WIDTH = 32

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mstl._keras import keras
-from mstl.config_gan import GanExperiment, GanTraining
+from mstl.config import RANDOM
+from mstl.config_gan import GENERATOR_MULTIPLE, GanExperiment, GanTraining
 from mstl.data.corruption import Corruption
 from mstl.data.prepared import PreparedCohort
 from mstl.data.restoration import RestorationSampler
 from mstl.data.sequences import SliceSequence
 from mstl.data.slices import SliceSampler
 from mstl.files import write_json
-from mstl.models.pix2pix import GENERATOR_MULTIPLE, discriminator
+from mstl.models.pix2pix import discriminator
 from mstl.training.environment import environment
 from mstl.training.gan import Pix2Pix
 from mstl.training.gan_run import BASELINES, GanRun, build_generator
@@ -24,7 +25,7 @@ from mstl.training.run_folder import check_apart, holds_weights, open_run_folder
 from mstl.training.schedule import decayed, has_ended, monitored
 from mstl.training.sheets import SampleSheets, sample_batch
 from mstl.training.state import load_state
-from mstl.transfer.initial import RANDOM, initialise
+from mstl.transfer.initial import initialise
 from mstl.transfer.origin import describe_origins
 
 SAMPLES = 6  # slices on a sheet

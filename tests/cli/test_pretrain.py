@@ -1,25 +1,9 @@
 """`mstl pretrain gan` as a person types it, and what other commands say to the folder that it leaves."""
 import re
-import sys
 
 import pytest
 
-from mstl.cli import main
 from tests.gans import SETTINGS, yaml_of
-
-
-@pytest.fixture
-def mstl(monkeypatch, capsys):
-    """Function that runs `mstl` with arguments and returns exit code, output and error output."""
-
-    def call(*arguments):
-        monkeypatch.setenv("COLUMNS", "200")
-        monkeypatch.setattr(sys, "argv", ["mstl", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return end.value.code or 0, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

@@ -8,25 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from mstl.cli import main
 from mstl.config import Experiment
 from mstl.models import unet_small
 
 SMALL = ("--set", "width=2", "--set", "depth=2", "--set", "channels=1")
-
-
-@pytest.fixture
-def mstl(monkeypatch, capsys):
-    """Function that runs `mstl` with arguments and returns exit code, output and error output."""
-
-    def call(*arguments):
-        monkeypatch.setenv("COLUMNS", "160")
-        monkeypatch.setattr(sys, "argv", ["mstl", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return end.value.code or 0, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

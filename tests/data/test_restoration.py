@@ -13,6 +13,7 @@ from mstl.data.sequences import SliceSequence
 from mstl.data.slices import SliceSampler
 from mstl.data.workers import SMALL
 from mstl.errors import InputError
+from tests.data.sequences import equal, walk
 from tests.opened import opened_files
 
 
@@ -43,19 +44,6 @@ def restoration(cases, *, corruption=None, signed=False, **options) -> Restorati
     options = {"batch_size": 5, "keep": "brain", "seed": 4} | options
     corruption = corruption or Corruption("random-checkerboard", tile=4)
     return RestorationSampler(SliceSampler(cases, labels=False, **options), corruption=corruption, signed=signed)
-
-
-def walk(sequence, epochs: int) -> list[np.ndarray]:
-    batches = []
-    for _ in range(epochs):
-        for index in range(len(sequence)):
-            batches += [np.array(part) for part in sequence[index]]
-        sequence.on_epoch_end()
-    return batches
-
-
-def equal(left, right) -> bool:
-    return len(left) == len(right) and all(np.array_equal(*pair) for pair in zip(left, right, strict=True))
 
 
 @pytest.mark.parametrize("kind", KINDS)

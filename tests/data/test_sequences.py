@@ -1,27 +1,14 @@
-import numpy as np
 import pytest
 
 from mstl.data.sequences import SliceSequence
 from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
+from tests.data.sequences import equal, walk
 
 
 @pytest.fixture(scope="module")
 def sampler(cases):
     return SliceSampler(cases, batch_size=3, keep="balanced", seed=7, augment="thesis", crop=(24, 24))
-
-
-def walk(sequence, epochs: int) -> list[np.ndarray]:
-    batches = []
-    for _ in range(epochs):
-        for index in range(len(sequence)):
-            batches += [np.array(part) for part in sequence[index]]
-        sequence.on_epoch_end()
-    return batches
-
-
-def equal(left, right) -> bool:
-    return len(left) == len(right) and all(np.array_equal(*pair) for pair in zip(left, right, strict=True))
 
 
 def test_batches_are_equal_to_the_bit_for_any_number_of_workers_and_after_a_resume(sampler):
