@@ -15,6 +15,7 @@ _HOMES = {
     "Experiment": "mstl.config",
     "ImageDataAugmentor": "mstl.data.augment",
     "InputError": "mstl.errors",
+    "PatchSequence": "mstl.data.sequences",
     "PreparedCohort": "mstl.data.prepared",
     "Run": "mstl.training.run",
     "SliceSequence": "mstl.data.sequences",

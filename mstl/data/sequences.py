@@ -8,11 +8,10 @@ from mstl.data.workers import BatchPool, Sampler
 from mstl.errors import InputError
 
 
-class SliceSequence(keras.utils.Sequence):
-    """The batches of a `SliceSampler` or `RestorationSampler` in the current `epoch`, which `on_epoch_end` moves on.
+class BatchSequence(keras.utils.Sequence):
+    """The batches of a sampler in the current `epoch`, which `on_epoch_end` moves on.
 
-    Arrays are those of the sampler: `(N, H, W, C)` float32. With `workers` > 1 that many processes compute
-    the batches that follow. To resume, set `epoch`. Without `advance` every epoch is the same: for
+    Arrays are those of the sampler. With `workers` > 1 that many processes compute the batches that follow. To resume, set `epoch`. Without `advance` every epoch is the same: for
     validation. Give it to `fit` with `shuffle=False`: the sampler shuffles, and Keras would shuffle again by
     a seed that nobody records.
 
@@ -57,8 +56,16 @@ class SliceSequence(keras.utils.Sequence):
             pool, self._pool = self._pool, None
             pool.close()
 
-    def __enter__(self) -> SliceSequence:
+    def __enter__(self) -> BatchSequence:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+class SliceSequence(BatchSequence):
+    """The batches of a `SliceSampler` or `RestorationSampler`: images `(N, H, W, C)`, masks `(N, H, W, 1)`, float32."""
+
+
+class PatchSequence(BatchSequence):
+    """The batches of a `PatchSampler` or `GridSampler`: images `(N, D, H, W, C)`, masks `(N, D, H, W, 1)`, float32."""
