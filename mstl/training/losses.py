@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from mstl._keras import tf
 from mstl.errors import InputError
+from mstl.models.replicas import summed
 
 EPSILON = 1e-7  # probabilities are cut to [EPSILON, 1 - EPSILON] before a logarithm
 SMOOTH = 1.0  # of Dice, as in the 2021 thesis work
@@ -114,5 +115,6 @@ def _sample_mean(values: tf.Tensor) -> tf.Tensor:
 
 
 def _soft_dice(truth: tf.Tensor, probability: tf.Tensor, smooth: float) -> tf.Tensor:
-    overlap = tf.reduce_sum(truth * probability)
-    return (2.0 * overlap + smooth) / (tf.reduce_sum(truth) + tf.reduce_sum(probability) + smooth)
+    sums = [tf.reduce_sum(values) for values in (truth * probability, truth, probability)]
+    overlap, lesion, predicted = tf.unstack(summed(tf.stack(sums)))
+    return (2.0 * overlap + smooth) / (lesion + predicted + smooth)
