@@ -11,6 +11,7 @@ from mstl.cli.terminal import pairs
 from mstl.errors import InputError
 
 CohortFile = Annotated[Path, typer.Argument(help="cohort.csv", show_default=False)]
+Labels = Annotated[str, typer.Option(help="Values of masks with several classes, as 1,2,4 of BraTS.")]
 BinariseMasks = Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5.")]
 ResampleMasks = Annotated[bool, typer.Option("--resample-masks", help="Accept masks on other grids.")]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import mstl
-from mstl.cli.inputs import BinariseMasks, ResampleMasks, are_pairs, one_case
+from mstl.cli.inputs import BinariseMasks, Labels, ResampleMasks, are_pairs, one_case
 from mstl.cli.terminal import console, listed_failures, numbers, pairs, progress, split
 from mstl.errors import InputError
 
@@ -24,6 +24,7 @@ def prepare(
     steps: Annotated[str, typer.Option(help="From the scanner: of regrid, coregister, brain, n4, mni.")] = "",
     brain: Annotated[str, typer.Option(help="How to extract brains: auto, a tool, or built-in.")] = "auto",
     normalise: Annotated[str, typer.Option(help="zscore, max, minmax, percentile or nyul.")] = "zscore",
+    labels: Labels = "",
     binarise_masks: BinariseMasks = False,
     resample_masks: ResampleMasks = False,
     jobs: Annotated[int, typer.Option(help="Cases at a time on this machine, which share its cores.")] = 1,
@@ -42,6 +43,7 @@ def prepare(
             steps=split(steps),
             brain=brain,
             normalise=normalise,
+            labels=numbers(labels, int, "--labels") or (),
             binarise_masks=binarise_masks,
             resample_masks=resample_masks,
             jobs=jobs,

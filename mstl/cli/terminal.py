@@ -108,7 +108,7 @@ def numbers(text: str, kind: type, option: str) -> tuple | None:
     try:
         return tuple(kind(part) for part in split(text)) or None
     except ValueError:
-        raise InputError(f"{option} is '{text}'; one number or three with commas are expected.") from None
+        raise InputError(f"{option} is '{text}'; numbers with commas between them are expected.") from None
 
 
 def escaped(text: str) -> str:

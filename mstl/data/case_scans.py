@@ -23,7 +23,7 @@ NEGATIVE_FRACTION = 0.1  # of the voxels that are not 0; interpolation leaves ab
 
 @dataclass(frozen=True, eq=False)
 class CaseScans:
-    """Scans by modality, the reference first; uint8 masks ("mask", "brain_mask") where the case has them."""
+    """Scans by modality, the reference first; masks ("mask", "brain_mask") of class numbers where the case has them."""
 
     scans: Mapping[str, Volume]
     masks: Mapping[str, Volume]
@@ -40,9 +40,12 @@ def read_scans(case: Case, preparation: Preparation) -> CaseScans:
     Raises `InputError` where a file cannot be used, or grids differ that the preparation does not bring together.
     """
     scans = {modality: read_volume(case.images[modality]) for modality in preparation.modalities}
-    binarise = {"mask": preparation.binarise_masks, "brain_mask": True}
+    options = {
+        "mask": {"binarise": preparation.binarise_masks, "labels": preparation.labels},
+        "brain_mask": {"binarise": True},
+    }
     paths = {role: getattr(case, role) for role in MASKS}
-    masks = {role: read_mask(path, binarise=binarise[role]) for role, path in paths.items() if path is not None}
+    masks = {role: read_mask(path, **options[role]) for role, path in paths.items() if path is not None}
     found = CaseScans(scans, masks)
     if not {"regrid", "coregister"}.intersection(preparation.steps):
         _check_one_grid(found)

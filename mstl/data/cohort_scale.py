@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,7 @@ def with_stored_scale(preparation: Preparation, out: Path) -> Preparation:
     if not (preparation.learns_scale and (out / PREPARATION).exists()):
         return preparation
     stored = read_json(out / PREPARATION)
-    asked = json.loads(json.dumps(asdict(preparation)))
+    asked = json.loads(json.dumps(preparation.to_record()))
     if not stored.get("landmarks") or {**stored, "landmarks": None} != asked:
         return preparation
     return replace(preparation, landmarks=stored["landmarks"])

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from math import prod
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from mstl.data.brain import METHODS
 from mstl.data.case import nearest
+from mstl.data.labels import checked_labels, shown
 from mstl.data.normalise import NORMALISATIONS
 from mstl.data.nyul import PERCENTILES
 from mstl.errors import InputError
@@ -38,6 +39,7 @@ class Preparation:
     normalise: "max", "minmax", "zscore" or "percentile", within the brain; "nyul" standardises histograms.
     landmarks: with "nyul" the scale of each modality, 11 rising numbers; None learns it from the cohort.
     binarise_masks: cut soft masks at 0.5. resample_masks: accept masks on a grid that no scan of the case has.
+    labels: values of the masks in the order of classes 1, 2, ..., as (1, 2, 4) of BraTS; () for masks of 0 and 1.
     """
 
     modalities: tuple[str, ...]
@@ -49,6 +51,7 @@ class Preparation:
     landmarks: Mapping[str, Sequence[float]] | None = None
     binarise_masks: bool = False
     resample_masks: bool = False
+    labels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modalities", tuple(self.modalities))
@@ -68,6 +71,12 @@ class Preparation:
             raise InputError(f"Normalisation '{self.normalise}' is unknown. Choose one of {', '.join(known)}.")
         if self.landmarks is not None:
             object.__setattr__(self, "landmarks", self._checked_landmarks())
+        object.__setattr__(self, "labels", checked_labels(self.labels))
+        if self.labels and self.binarise_masks:
+            raise InputError(
+                f"Labels {shown(self.labels)} keep the classes of masks, binarise_masks makes one of all. Ask for one "
+                "of both: --labels or --binarise-masks."
+            )
 
     @classmethod
     def of_record(cls, record: Mapping, *, source: str | Path) -> Preparation:
@@ -80,6 +89,11 @@ class Preparation:
             wrong = f"{', '.join(unknown)}, which this mstl does not know" if unknown else "no modalities"
             raise InputError(f"{source} was prepared with {wrong}. Prepare it again, or install the mstl that made it.")
         return cls(**record)
+
+    def to_record(self) -> dict:
+        """The parameters as a `preparation.json` holds them; without labels as it was before there were any."""
+        record = asdict(self)
+        return record if self.labels else {name: value for name, value in record.items() if name != "labels"}
 
     @property
     def learns_scale(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -54,16 +53,16 @@ def prepare(
         out = _output_folder(Path(out), cohort)
         preparation = with_stored_scale(preparation, out)
         if not (out / PREPARATION).exists():
-            write_json(out / PREPARATION, asdict(preparation))
+            write_json(out / PREPARATION, preparation.to_record())
         cases = [_absolute(case) for case in cohort]
         failures = _failures(attempt_each(_work(out, preparation), cases), progress)
         failures |= _unseen(cohort, out, failures)
         ready = [case for case in cases if case.name not in failures]
         if preparation.learns_scale and ready:
             preparation = learned(preparation, [out / case.name for case in ready])
-            write_json(out / PREPARATION, asdict(preparation))  # now: a run that is stopped goes on with this scale
+            write_json(out / PREPARATION, preparation.to_record())  # now: a run that is stopped goes on with this scale
             failures |= _failures(attempt_each(_work(out, preparation), ready), None)
-    write_json(out / PREPARATION, asdict(preparation))
+    write_json(out / PREPARATION, preparation.to_record())
     _list(cohort, out, failures)
     return PreparedCohort.open(out)
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +55,7 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
         "session": case.session,
         "dataset": case.dataset,
         "modalities": list(preparation.modalities),
-        "preparation": asdict(preparation),
+        "preparation": preparation.to_record(),
         "sources": sources,
         "native": _grid_record(native),
         "prepared": _grid_record(grid),
@@ -63,6 +63,7 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
         LANDMARKS: marks if preparation.normalise == NYUL else None,
         "brain_voxels": _per_slice(inside),
         "lesion_voxels": None if mask is None else _per_slice(mask),
+        "class_voxels": None if mask is None else _per_class(mask, max(len(preparation.labels), 1)),
         "fingerprint": _fingerprint(case, sources, preparation),
     }
     _write_case(folder, image, mask, record)
@@ -179,7 +180,7 @@ def _standardise(folder: Path, preparation: Preparation, fingerprint: str) -> No
     case, log = PreparedCase(folder), StepLog()
     image = _on_scale(case.image, case.record[LANDMARKS], preparation, log)
     changes = {
-        "preparation": asdict(preparation),
+        "preparation": preparation.to_record(),
         "steps": [*case.record["steps"], *log.steps],
         "fingerprint": fingerprint,
     }
@@ -217,12 +218,16 @@ def _fingerprint(case: Case, sources: dict, preparation: Preparation) -> str:
     hashes = {role: source["sha256"] for role, source in sources.items()}
     volumes = {role: number for role, source in sources.items() if (number := volume_of(source["path"])) is not None}
     hashes |= {"volumes": volumes} if volumes else {}
-    text = json.dumps([FORMAT, who, hashes, asdict(preparation)], sort_keys=True)
+    text = json.dumps([FORMAT, who, hashes, preparation.to_record()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _per_slice(mask: np.ndarray) -> list[int]:
     return [int(count) for count in np.count_nonzero(mask, axis=(1, 2))]
+
+
+def _per_class(mask: np.ndarray, classes: int) -> list[int]:
+    return np.bincount(mask.ravel(), minlength=classes + 1)[1:].tolist()
 
 
 def _grid_record(grid: Grid) -> dict:

@@ -21,8 +21,8 @@ RECORD, PREPARATION, COHORT = "case.json", "preparation.json", "cohort.csv"
 class PreparedCase:
     """One prepared case: its record, and its arrays as memory maps that are opened at each use.
 
-    `image` is float16 `(D, H, W, C)`, `mask` uint8 `(D, H, W)` or None; D runs from inferior to superior,
-    H from anterior to posterior, W from right to left.
+    `image` is float16 `(D, H, W, C)`, `mask` uint8 `(D, H, W)` of class numbers or None; D runs from inferior to
+    superior, H from anterior to posterior, W from right to left.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -54,7 +54,7 @@ class PreparedCase:
 
     @property
     def mask(self) -> np.ndarray | None:
-        """Memory map uint8 `(D, H, W)`, None where the case has no mask."""
+        """Memory map uint8 `(D, H, W)` of class numbers from 0, None where the case has no mask."""
         return self._array("mask.npy") if (self.folder / "mask.npy").exists() else None
 
     def _array(self, name: str) -> np.ndarray:
@@ -95,8 +95,20 @@ class PreparedCase:
 
     @property
     def lesion_voxels(self) -> list[int]:
-        """Lesion voxels in each slice, length D."""
+        """Lesion voxels of any class in each slice, length D."""
         return self.record["lesion_voxels"] or [0] * self.shape[0]
+
+    @property
+    def class_voxels(self) -> list[int] | None:
+        """Voxels of class 1, 2, ... in the whole case; None without a mask."""
+        if not self.has_mask:
+            return None
+        return self.record.get("class_voxels", [sum(self.lesion_voxels)])  # an older mstl wrote masks of 0 and 1
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Values that stand for class 1, 2, ... in masks of the scanner's grid; () for masks of 0 and 1."""
+        return tuple(self.record["preparation"].get("labels", ()))
 
     @property
     def brain_voxels(self) -> list[int]:
@@ -146,6 +158,11 @@ class PreparedCohort(Sequence):
     def __repr__(self) -> str:
         size = f"{len(self.cases)} cases of {len(self.subjects)} subjects"
         return f"PreparedCohort({size} in {str(self.folder)!r})"
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Values that stand for class 1, 2, ... in masks of the scanner's grid; () for masks of 0 and 1."""
+        return tuple(self.preparation.get("labels", ()))
 
     @cached_property
     def subjects(self) -> tuple[str, ...]:

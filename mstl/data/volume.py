@@ -1,6 +1,7 @@
 """Volumes: scans of any format in, checked; files out, whole."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import numpy as np
 from mstl.data.formats import open_scan, write_scan
 from mstl.data.formats.scan import check_3d
 from mstl.data.grid import Grid
+from mstl.data.labels import proposed_labels, shown, to_classes, unknown_values
 from mstl.data.selector import volume_of
 from mstl.errors import InputError
+
+_SHOWN_VALUES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,19 +72,34 @@ def read_volume(path: str | Path, *, allow_constant: bool = False) -> Volume:
     return Volume(data, scan.affine, path)
 
 
-def read_mask(path: str | Path, *, binarise: bool = False) -> Volume:
-    """Read a mask as uint8 0 and 1. `binarise` cuts other values at 0.5 (soft masks).
+def read_mask(path: str | Path, *, binarise: bool = False, labels: Sequence[int] = ()) -> Volume:
+    """Read a mask as class numbers, uint8: 0 and 1, or with `labels` the place (from 1) that a value has in them.
 
-    Raises `InputError` as `read_volume` does, and where other values are found without `binarise`.
+    `binarise` cuts the values at 0.5 (soft masks; several labels become one class). Raises `InputError` as
+    `read_volume` does, and where there are values that were not declared.
     """
     volume = read_volume(path, allow_constant=True)
-    if not binarise and not np.all((volume.data == 0) | (volume.data == 1)):
-        found = ", ".join(f"{value:g}" for value in np.unique(volume.data)[:5])
-        raise InputError(
-            f"Mask {path} holds values {found}, ...; only 0 and 1 are expected. "
-            "Pass --binarise-masks to cut at 0.5, or export it again."
+    if binarise:
+        return Volume((volume.data >= 0.5).astype(np.uint8, order="K"), volume.affine, volume.path)
+    if unknown_values(volume.data, labels).size:
+        raise _unknown(volume, labels)
+    return Volume(to_classes(volume.data, labels), volume.affine, volume.path)
+
+
+def _unknown(volume: Volume, labels: Sequence[int]) -> InputError:
+    """The error on values that nobody declared, with the option that would take them."""
+    found = np.unique(volume.data)
+    proposed = proposed_labels([*found.tolist(), *labels])
+    more = ", ..." if found.size > _SHOWN_VALUES else ""
+    return InputError(
+        f"Mask {volume.path} holds values {shown(found[:_SHOWN_VALUES], separator=', ')}{more}; only "
+        f"0 and {shown(labels or (1,), separator=', ')} are expected. "
+        + (
+            f"Pass --labels {shown(proposed)} to keep its classes, or --binarise-masks to make one of all."
+            if proposed
+            else "Pass --binarise-masks to cut at 0.5, or export it again."
         )
-    return Volume((volume.data >= 0.5).astype(np.uint8, order="K"), volume.affine, volume.path)
+    )
 
 
 def write_volume(path: str | Path, data: np.ndarray, affine: np.ndarray) -> None:

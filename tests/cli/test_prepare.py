@@ -7,6 +7,7 @@ from mstl import Cohort
 from mstl.cli.prepare import prepare
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
+from tests.labelled import with_labels
 
 
 def test_files_of_one_case_need_no_cohort_csv(tmp_path, make_case):
@@ -41,3 +42,14 @@ def test_other_inputs_are_an_error(tmp_path, inputs, message):
     with pytest.raises(InputError, match=message):
         prepare(inputs, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_labels_of_masks_become_classes(tmp_path, make_case, mstl):
+    case = with_labels(make_case(tmp_path, "p"))
+    files = [f"{column}={path}" for column, path in case.files.items()]
+    code, _, errors = mstl("prepare", *files, tmp_path / "refused")
+    assert (code, "--labels 1,2,4" in errors) == (1, True)
+    assert mstl("prepare", *files, tmp_path / "out", "--labels", "1,2,4")[0] == 0
+    assert PreparedCohort.open(tmp_path / "out").labels == (1, 2, 4)
+    code, _, errors = mstl("prepare", *files, tmp_path / "other", "--labels", "1;2")
+    assert (code, "--labels is '1;2'; numbers with commas" in errors) == (1, True)

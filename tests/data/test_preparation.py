@@ -57,3 +57,21 @@ def test_records_that_are_not_understood_are_refused(record, reason):
 def test_a_shape_that_no_memory_holds_is_refused():
     with pytest.raises(InputError, match="smaller --shape"):
         Preparation(("flair",), shape=100_000)
+
+
+def test_a_record_without_labels_is_that_of_an_older_preparation():
+    preparation = Preparation(("flair",))
+    assert "labels" not in preparation.to_record()
+    assert Preparation.of_record(preparation.to_record(), source="run") == preparation
+    labelled = Preparation(("flair",), labels=[1, 2, 4])
+    assert labelled.to_record()["labels"] == (1, 2, 4)
+    assert Preparation.of_record(labelled.to_record(), source="run") == labelled
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [({"labels": (0, 1)}, "Labels are 0, 1"), ({"labels": (1, 2), "binarise_masks": True}, "Ask for one")],
+)
+def test_labels_that_cannot_be_are_refused(parameters, message):
+    with pytest.raises(InputError, match=message):
+        Preparation(("flair",), **parameters)

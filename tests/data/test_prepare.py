@@ -15,10 +15,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from mstl.data.case import Case
 from mstl.data.cohort import Cohort
+from mstl.data.labels import to_labels
 from mstl.data.prepare import prepare
 from mstl.data.prepared import PreparedCase, PreparedCohort, to_native
 from mstl.data.volume import read_mask, read_volume, write_volume
 from mstl.errors import InputError, PreparationError
+from mstl.files import write_json
+from tests.labelled import with_labels
 
 ORIENTATIONS = [("RAS", 0), ("LPS", 0), ("PIL", 0), ("ASR", 20), ("LIA", -40), ("SPL", 7)]
 
@@ -210,7 +213,7 @@ def test_a_soft_mask_is_cut_at_one_half_on_request(tmp_path, cases):
     hard = prepare(Cohort(cases), tmp_path / "hard")
     for case in cases:
         changed(case, "mask", lambda data: data * np.float32(0.7) + np.float32(0.2))
-    with pytest.raises(InputError, match=r"mask\.nii\.gz holds values 0\.2, 0\.9, .*--binarise-masks"):
+    with pytest.raises(InputError, match=r"mask\.nii\.gz holds values 0\.2, 0\.9; .*--binarise-masks"):
         prepare(Cohort(cases), tmp_path / "refused")
     soft = prepare(Cohort(cases), tmp_path / "soft", binarise_masks=True)
     for one, other in zip(hard, soft, strict=True):
@@ -487,3 +490,53 @@ def test_a_scan_that_was_normalised_before_needs_a_brain_mask(make_case, tmp_pat
     nib.save(nib.Nifti1Image(data.astype(np.float32), image.affine), case.images["flair"])
     with pytest.raises(InputError, match="Give the case a brain_mask"):
         prepare(Cohort([case]), tmp_path / "out", modalities=("flair",))
+
+
+@pytest.fixture
+def labelled(tmp_path, make_case) -> Case:
+    """A case in another orientation whose mask holds 1, 2 and 4."""
+    return with_labels(make_case(tmp_path / "scans", "tumour", axes="LPS", rotation=17.0))
+
+
+def test_classes_find_their_way_back_to_the_labels_of_the_mask(tmp_path, labelled):
+    cohort = prepare(Cohort([labelled]), tmp_path / "out", labels=(1, 2, 4))
+    (prepared,), native = cohort, read_volume(labelled.mask)
+    assert cohort.labels == prepared.labels == (1, 2, 4)
+    assert np.unique(prepared.mask).tolist() == [0, 1, 2, 3]
+    back = to_labels(to_native(prepared.mask, prepared, nearest=True).data, prepared.labels)
+    assert_array_equal(back, native.data)
+    assert prepared.class_voxels == [int(np.sum(native.data == label)) for label in (1, 2, 4)]
+    assert sum(prepared.lesion_voxels) == sum(prepared.class_voxels)
+
+
+def test_resampling_makes_no_class_that_is_not_there(tmp_path, labelled):
+    changed(labelled, "mask", lambda data: np.where(data == 2, 0, data).astype(np.uint8))
+    (prepared,) = prepare(Cohort([labelled]), tmp_path / "out", labels=(1, 2, 4), spacing=0.7)
+    assert np.unique(prepared.mask).tolist() == [0, 1, 3]
+    assert prepared.class_voxels[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [((), "--labels 1,2,4 to keep its classes, or --binarise-masks"), ((1, 2), "0 and 1, 2 are .*--labels 1,2,4")],
+)
+def test_labels_that_were_not_declared_are_an_error_that_proposes_them(tmp_path, labelled, labels, message):
+    with pytest.raises(InputError, match=rf"holds values 0, 1, 2, 4; only .*{message}"):
+        prepare(Cohort([labelled]), tmp_path / "out", labels=labels)
+
+
+def test_binarised_labels_are_one_class(tmp_path, labelled):
+    (prepared,) = prepare(Cohort([labelled]), tmp_path / "out", binarise_masks=True)
+    assert np.unique(prepared.mask).tolist() == [0, 1]
+    assert prepared.labels == ()
+
+
+def test_a_folder_of_before_there_were_labels_is_taken_up(tmp_path, cases):
+    first = prepare(Cohort(cases), tmp_path / "out")
+    for case in first:
+        write_json(case.folder / "case.json", {k: v for k, v in case.record.items() if k != "class_voxels"})
+    before = stamps(first)
+    again = prepare(Cohort(cases), tmp_path / "out")
+    assert stamps(again) == before
+    assert again.labels == again[0].labels == ()
+    assert again[0].class_voxels == [sum(again[0].lesion_voxels)]

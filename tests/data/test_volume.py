@@ -221,8 +221,25 @@ def test_other_values_in_a_mask_are_an_error_that_shows_them(tmp_path):
     mask = np.zeros((4, 4, 4), np.uint8)
     mask[0, 0, :3] = (1, 2, 4)
     path = save(tmp_path / "m.nii.gz", mask)
-    assert "holds values 0, 1, 2, 4, ...; only 0 and 1" in error_of(path, read_mask)
-    assert "--binarise-masks" in error_of(path, read_mask)
+    message = error_of(path, read_mask)
+    assert "holds values 0, 1, 2, 4; only 0 and 1 are expected" in message
+    assert "--labels 1,2,4" in message
+    assert "--binarise-masks" in message
+
+
+def test_labels_are_read_as_classes(tmp_path):
+    mask = np.zeros((4, 4, 4), np.int16)
+    mask[0, 0, :3] = (1, 2, 4)
+    volume = read_mask(save(tmp_path / "m.nii.gz", mask), labels=(1, 2, 4))
+    assert volume.data.dtype == np.uint8
+    assert volume.data[0, 0].tolist() == [1, 2, 3, 0]
+
+
+def test_labels_beyond_the_declared_ones_are_an_error_that_proposes_all(tmp_path):
+    mask = np.zeros((4, 4, 4), np.uint8)
+    mask[0, 0, :3] = (1, 3, 4)
+    with pytest.raises(InputError, match=r"0, 1, 3, 4; only 0 and 1, 2, 4 are expected.*--labels 1,2,3,4"):
+        read_mask(save(tmp_path / "m.nii.gz", mask), labels=(1, 2, 4))
 
 
 def test_a_soft_mask_is_cut_at_one_half_on_request(tmp_path):

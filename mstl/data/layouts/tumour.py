@@ -12,5 +12,6 @@ BRATS2020 = Layout(
         Rule(r"(?P<subject>BraTS20_Training_355)/W39_1998\.09\.19_Segm", "mask"),
     ),
     example="BraTS20_Training_001/BraTS20_Training_001_flair.nii.gz",
-    remark="Masks hold labels 0, 1, 2 and 4; pass --binarise-masks to later commands to take the whole tumour.",
+    remark="Masks hold labels 1, 2 and 4: 'mstl prepare --labels 1,2,4' keeps the classes, --binarise-masks takes the "
+    "whole tumour.",
 )
