@@ -21,7 +21,8 @@ def groups_of(model: keras.Model) -> dict[str, tuple[str, ...]]:
     network; decoder: all others. These four cover every layer with weights once; what a model lacks (a
     classifier its decoder) is left out. `encoder1`, `encoder2`, ... are the encoder's layers of one output
     resolution each, the highest first; `decoder1`, `decoder2`, ... those of the decoder, the lowest first, so
-    that decoder1 follows the bottleneck. A resolution with normalisation only belongs to the next block.
+    that decoder1 follows the bottleneck. A resolution with normalisation only belongs to the next block, and a 1x1
+    convolution whose map is only enlarged to the resolution that it is enlarged to.
 
     Raises `InputError` for a model without a graph (subclassed, or a `Sequential` that is not built).
     """
@@ -34,6 +35,7 @@ def groups_of(model: keras.Model) -> dict[str, tuple[str, ...]]:
 
 def _parts(model: keras.Model) -> dict[str, list[Step]]:
     steps = steps_of(model)
+    _lift_projections(steps)
     weighted = [step for step in steps if step.layer.weights]
     deepest = max((step.level for step in weighted), default=0)
     leading = {id(step.layer) for step in _with_ancestors([step for step in weighted if step.level == deepest])}
@@ -43,6 +45,15 @@ def _parts(model: keras.Model) -> dict[str, list[Step]]:
     encoder = [step for key, step in body.items() if key in leading]
     decoder = [step for key, step in body.items() if key not in leading]
     return {"stem": stem, "encoder": encoder, "decoder": decoder, "head": head}
+
+
+def _lift_projections(steps: list[Step]) -> None:
+    """Count a 1x1 convolution whose map is only enlarged to the resolution above, as the decoder that it opens."""
+    for step in reversed(steps):  # what follows a step is lifted before it
+        after = [other for other in steps if any(parent is step for parent in other.parents)]
+        enlarged = after and all(not other.layer.weights and other.level < step.level for other in after)
+        if enlarged and set(getattr(step.layer, "kernel_size", ())) == {1}:
+            step.level = max(other.level for other in after)
 
 
 def blocks_of(model: keras.Model) -> dict[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""The sides of images that a model can take: what its halvings ask for."""
+"""The sides of images and volumes that a model can take: what its halvings ask for."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,16 +9,25 @@ from mstl.errors import InputError
 from mstl.models.resolution import steps_of
 
 
-def side_multiple(model: keras.Model) -> int:
-    """Number of pixels that the sides of a model's images must be multiples of.
+VOLUME_RANK = 5  # (N, D, H, W, C)
 
-    2 to the number of halvings on the way to its lowest resolution, and at least 32; 32 for a model without a graph.
+
+def is_volumetric(model: keras.Model) -> bool:
+    """Whether the model takes volumes `(N, D, H, W, C)`; else it takes images `(N, H, W, C)`."""
+    return len(model.input_shape) == VOLUME_RANK
+
+
+def side_multiple(model: keras.Model) -> int:
+    """Number of pixels or voxels that the sides of a model's inputs must be multiples of.
+
+    2 to the number of halvings on the way to its lowest resolution, for images at least 32; 32 for a model without a
+    graph.
     """
     try:
         halvings = max(step.level for step in steps_of(model))
     except InputError:
         return SIDE_MULTIPLE
-    return max(SIDE_MULTIPLE, 2**halvings)
+    return 2**halvings if is_volumetric(model) else max(SIDE_MULTIPLE, 2**halvings)
 
 
 def check_sides(sides: Sequence[int | None], *, multiple: int) -> None:

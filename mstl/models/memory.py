@@ -1,0 +1,96 @@
+"""How much memory a model takes to predict a volume, and how large a volume the machine's memory allows."""
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mstl._keras import keras
+from mstl.errors import InputError
+from mstl.models.resolution import Step, steps_of
+
+WORKSPACE = 2.0  # convolutions reorder what they read and write
+SHARE = 0.5  # of the available memory that a prediction may take
+SMALLEST = 32  # side of a window, voxels: below it a network sees too little around each voxel
+CONTROL_GROUPS = (  # controller, and its files of the limit and of what is used
+    ("", "memory.max", "memory.current"),
+    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
+UNKNOWN = 4 * 2**30  # bytes that are counted on where the system does not tell
+
+
+def largest_window(
+    model: keras.Model, shape: Sequence[int], *, multiple: int, memory: float
+) -> tuple[int, int, int] | None:
+    """Sides (d, h, w), multiples of `multiple`, of the largest window that fits into `memory` bytes.
+
+    None where the whole volume of `shape` fits. The longest side is cut first; none is cut below 32 voxels. A model
+    without a graph, whose need is not known, gets the whole volume.
+    """
+    try:
+        voxels = SHARE * memory / bytes_per_voxel(model)
+    except InputError:
+        return None
+    sides = [-(-side // multiple) * multiple for side in shape]
+    if math.prod(sides) <= voxels:
+        return None
+    least = -(-SMALLEST // multiple) * multiple
+    while math.prod(sides) > voxels and max(sides) > least:
+        sides[sides.index(max(sides))] -= multiple
+    return tuple(sides)
+
+
+def bytes_per_voxel(model: keras.Model) -> float:
+    """Most bytes that maps take at a time, for each voxel of the image, when a model of volumes predicts one.
+
+    An estimate: each map lives until its last reader is done, nothing is computed in place, and convolutions
+    take as much again. Raises `InputError` where the model has no graph.
+    """
+    steps = steps_of(model)
+    image = steps[0].parents[0] if steps else None
+    if image is None:
+        return 0.0
+    last = {id(parent): number for number, step in enumerate(steps) for parent in step.parents}
+    alive, most = {id(image): _size(image)}, 0.0
+    for number, step in enumerate(steps):
+        alive[id(step)] = _size(step)
+        most = max(most, sum(alive.values()) + (WORKSPACE - 1) * sum(map(_size, (step, *step.parents))))
+        done = [key for key in alive if last.get(key, len(steps)) <= number]
+        for key in done:
+            del alive[key]
+    return most / math.prod(image.shape[1:-1])
+
+
+def _size(step: Step) -> float:
+    """Bytes of a map in float32."""
+    return 4.0 * math.prod(side or 1 for side in step.shape)
+
+
+def available_bytes() -> int:
+    """Memory that this process may still take, the limit of its control group (as of a Slurm job) regarded."""
+    return min([*_free_by_system(), *_free_by_group()], default=UNKNOWN)
+
+
+def _free_by_system() -> Iterator[int]:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        yield next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):  # not Linux
+        if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
+            yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def _free_by_group() -> Iterator[int]:
+    """What control groups of version 1 or 2 leave to this process."""
+    try:
+        groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    except OSError:
+        return
+    for _, controllers, path in groups:
+        for controller, limit, used in CONTROL_GROUPS:
+            folder = Path("/sys/fs/cgroup") / controller / path.lstrip("/")
+            if controllers.split(",") == [controller] and (folder / limit).exists():
+                most = (folder / limit).read_text().strip()
+                if most.isdigit():
+                    yield max(0, int(most) - int((folder / used).read_text()))
