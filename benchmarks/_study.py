@@ -17,7 +17,7 @@ import mstl
 from mstl.data.heads.scanner import SCANNERS
 from mstl.data.prepared import to_native
 from mstl.data.volume import read_mask
-from mstl.evaluation.predictor import BATCH_SIZE, Predictor
+from mstl.evaluation.predictor import BATCH_SIZE, LESION, Predictor
 from mstl.evaluation.threshold import NEUTRAL, dice_by_threshold, set_threshold
 from mstl.files import write_text
 from mstl.training.experiment import train_experiment
@@ -126,7 +126,7 @@ def scores(data: Data, run: mstl.Run, *, batch_size: int = BATCH_SIZE) -> Iterat
     masks = {case.name: case.mask for case in data.cohort}
     cuts = sorted({NEUTRAL, threshold})
     for case in run.prepared("test"):
-        native, mask = to_native(predictor(case), case), read_mask(masks[case.name])
+        native, mask = to_native(predictor(case)[..., LESION], case), read_mask(masks[case.name])
         dice = dict(zip(cuts, dice_by_threshold(native.data, mask.data, cuts).round(4).tolist(), strict=True))
         about = {"subject": case.subject, "scanner": data.scanner(case.subject), "lesion_ml": round(case.lesion_ml, 2)}
         yield {**about, "threshold": threshold, "dice_at_half": dice[NEUTRAL], "dice": dice[threshold]}

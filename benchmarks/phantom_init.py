@@ -20,7 +20,7 @@ import pandas as pd
 import mstl
 from mstl.data.prepared import to_native
 from mstl.data.volume import read_mask
-from mstl.evaluation.predictor import Predictor
+from mstl.evaluation.predictor import LESION, Predictor
 from mstl.evaluation.scores import score_case
 from mstl.evaluation.threshold import apply_threshold
 from mstl.files import write_text
@@ -106,7 +106,7 @@ def trained(prepared: mstl.PreparedCohort, *, init: str, seed: int, steps: int, 
 
 def score(model, case, mask: Path) -> dict:
     """Scores of one case on the grid of its scan."""
-    native = to_native(Predictor(model)(case), case)
+    native = to_native(Predictor(model)(case)[..., LESION], case)
     reference = read_mask(mask)
     return score_case(apply_threshold(native.data, THRESHOLD), reference.data, spacing=reference.spacing)
 

@@ -38,7 +38,7 @@ def measure(model, case, repetitions: int) -> tuple[float, float, float]:
     predictor = Predictor(model)
 
     def predict_naively() -> np.ndarray:
-        return model.predict(np.asarray(case.image, np.float32), verbose=0)[..., 0]
+        return model.predict(np.asarray(case.image, np.float32), verbose=0)
 
     with_brain = np.flatnonzero(case.brain_voxels)
     difference = float(np.abs(predictor(case) - predict_naively())[with_brain].max())

@@ -15,7 +15,7 @@ from mstl.data.prepare import prepare
 from mstl.data.prepared import PreparedCase, PreparedCohort, to_native
 from mstl.data.volume import write_volume
 from mstl.errors import InputError
-from mstl.evaluation.predictor import Predictor
+from mstl.evaluation.predictor import LESION, Predictor
 from mstl.evaluation.references import MOTIONS, motions
 from mstl.evaluation.threshold import apply_threshold
 from mstl.files import new_folder, sha256, whole_folder, write_json
@@ -49,7 +49,7 @@ def predict(
         raise InputError(f"Threshold is {threshold}; a probability between 0 and 1 is expected.")
     if isinstance(cases, PreparedCohort):
         check_preparation(cases, run)
-    predictor = Predictor(run.model(weights), context=run.experiment.context, flip=flip)
+    predictor = Predictor.of_run(run, weights=weights, flip=flip)
     out = new_folder(out)
     facts = {
         "threshold": threshold,
@@ -94,7 +94,7 @@ def _probabilities(predictor: Predictor, cases: PreparedCohort | Cohort, run: Ru
 
 
 def _write_prediction(out: Path, case: PreparedCase, probability: np.ndarray, facts: dict) -> None:
-    native = to_native(probability, case)
+    native = to_native(probability[..., LESION], case)
     prediction = apply_threshold(native.data, facts["threshold"])
     reference = case.record["sources"][case.modalities[0]]
     write_volume(out / f"{case.name}_probability.nii.gz", native.data, native.affine)

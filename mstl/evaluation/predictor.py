@@ -1,6 +1,7 @@
-"""A trained model as a function of a prepared case: slices in, a probability map out."""
+"""A trained model as a function of a prepared case: slices or a volume in, probabilities out."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,45 +10,110 @@ from mstl._keras import keras, tf
 from mstl.config import input_channels
 from mstl.data.prepared import PreparedCase
 from mstl.errors import InputError
+from mstl.evaluation.sliding_window import background, check_overlap, sliding_window
 from mstl.models.batch_norm import steady
+from mstl.models.memory import available_bytes, largest_window
 from mstl.models.sides import side_multiple
+from mstl.training.run import Run
 
 BATCH_SIZE = 8  # slices; larger batches are not faster on a CPU
+LEFT_RIGHT = -2  # axis of images, channels last
+LESION = -1  # channel of the lesion's probability where the model tells it from background only, by one or two channels
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model that turns a prepared case into a probability map; slices without brain are skipped.
+    """A model that turns a prepared case into probabilities.
 
-    The model's weights stay as they are, moving statistics that drift at every call included.
+    A 2D model sees slice by slice with `context` neighbours, those without brain are skipped. A 3D model sees windows
+    of `window` voxels (d, h, w) that overlap by `overlap`, see `sliding_window`; None is the whole volume where memory
+    allows, else the largest window that it does allow. `flip` averages with the left-right mirrored image.
+    `batch_size` is how many slices (None: 8) or windows (None: 1) are computed at a time.
+
+    The model's weights stay as they are, moving statistics that drift at every call included. Raises `InputError` for
+    an overlap outside [0, 1).
     """
 
     model: keras.Model
     context: int = 0
     flip: bool = False
-    batch_size: int = BATCH_SIZE
+    batch_size: int | None = None
+    window: Sequence[int] | None = None
+    overlap: float = 0.5
 
     def __post_init__(self) -> None:
-        signature = [tf.TensorSpec((None, None, None, self.model.input_shape[-1]), tf.float32)]
+        check_overlap(self.overlap)
+        rank = len(self.model.input_shape)
+        signature = [tf.TensorSpec((*(None,) * (rank - 1), self.model.input_shape[-1]), tf.float32)]
         forward = tf.function(lambda images: self.model(images, training=False), input_signature=signature)
         object.__setattr__(self, "_forward", forward)
         object.__setattr__(self, "_multiple", side_multiple(self.model))
+        object.__setattr__(self, "_windows", {})
+
+    @classmethod
+    def of_run(
+        cls, run: Run, *, weights: str = "best", flip: bool = False, overlap: float | None = None
+    ) -> Predictor:
+        """The predictor of a run, with the context, the patch and (None) the overlap of its experiment."""
+        experiment = run.experiment
+        overlap = getattr(experiment, "overlap", cls.overlap) if overlap is None else overlap
+        window = getattr(experiment, "patch", ()) or None
+        return cls(run.model(weights), experiment.context, flip, window=window, overlap=overlap)
+
+    @property
+    def is_3d(self) -> bool:
+        """Whether the model takes volumes."""
+        return len(self.model.input_shape) == 5
+
+    @property
+    def classes(self) -> int:
+        """Channels of the probabilities: 1 of a sigmoid, else all classes with the background first."""
+        return self.model.output_shape[-1]
 
     def __call__(self, case: PreparedCase) -> np.ndarray:
-        """Probabilities float32 `(D, H, W)` on the prepared grid, 0 in slices without brain."""
-        image = case.image
-        channels = input_channels(image.shape[-1], context=self.context)
+        """Probabilities float32 `(D, H, W, classes)` on the prepared grid; background where nothing was computed.
+
+        Raises `InputError` for a case with other channels than the model's, and where memory does not suffice.
+        """
+        channels = input_channels(len(case.modalities), context=self.context)
         if channels != self.model.input_shape[-1]:
             raise InputError(
                 f"Case {case.name} gives {channels} channels ({', '.join(case.modalities)}, context "
                 f"{self.context}), the model expects {self.model.input_shape[-1]}. Prepare the run's modalities."
             )
-        probability = np.zeros(case.shape, dtype=np.float32)
-        positions = np.flatnonzero(case.brain_voxels)
         with steady(self.model):
-            for start in range(0, len(positions), self.batch_size):
-                batch = positions[start : start + self.batch_size]
-                probability[batch] = self._slices(with_context(image, batch, context=self.context))
+            return self._by_windows(case) if self.is_3d else self._by_slices(case)
+
+    def window_of(self, shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
+        """Sides of the windows that a volume of `shape` is seen by; None is the whole volume, or a 2D model."""
+        if self.window is not None or not self.is_3d:
+            return self.window
+        if shape not in self._windows:
+            memory = available_bytes()
+            self._windows[shape] = largest_window(self.model, shape, multiple=self._multiple, memory=memory)
+        return self._windows[shape]
+
+    def _by_windows(self, case: PreparedCase) -> np.ndarray:
+        window = self.window_of(case.shape)
+        try:
+            return sliding_window(
+                self._probability, case.image, window=window, classes=self.classes, overlap=self.overlap,
+                batch_size=self.batch_size or 1, multiple=self._multiple,
+            )  # fmt: skip
+        except tf.errors.ResourceExhaustedError as error:
+            seen = "in one pass" if window is None else f"by windows of {' x '.join(map(str, window))}"
+            raise InputError(
+                f"Memory does not suffice to predict case {case.name} of {case.shape} {seen}. Lower the sides of the "
+                "window or the batch size, or predict where there is more memory."
+            ) from error
+
+    def _by_slices(self, case: PreparedCase) -> np.ndarray:
+        image, size = case.image, self.batch_size or BATCH_SIZE
+        probability = background(case.shape, self.classes)
+        positions = np.flatnonzero(case.brain_voxels)
+        for start in range(0, len(positions), size):
+            batch = positions[start : start + size]
+            probability[batch] = self._slices(with_context(image, batch, context=self.context))
         return probability
 
     def _slices(self, images: np.ndarray) -> np.ndarray:
@@ -55,10 +121,13 @@ class Predictor:
         gaps = [-side % self._multiple for side in (height, width)]
         top, left = (gap // 2 for gap in gaps)
         padded = np.pad(images, [(0, 0), (top, gaps[0] - top), (left, gaps[1] - left), (0, 0)])
-        result = self._forward(padded).numpy()
+        return self._probability(padded)[:, top : top + height, left : left + width]
+
+    def _probability(self, images: np.ndarray) -> np.ndarray:
+        result = self._forward(images).numpy()
         if self.flip:
-            result = (result + self._forward(padded[:, :, ::-1]).numpy()[:, :, ::-1]) / 2
-        return result[:, top : top + height, left : left + width, 0]
+            result = (result + np.flip(self._forward(np.flip(images, LEFT_RIGHT)), LEFT_RIGHT)) / 2
+        return result
 
 
 def with_context(image: np.ndarray, positions: np.ndarray, *, context: int) -> np.ndarray:

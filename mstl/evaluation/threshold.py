@@ -11,7 +11,7 @@ import numpy as np
 
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
-from mstl.evaluation.predictor import Predictor
+from mstl.evaluation.predictor import LESION, Predictor
 from mstl.files import write_json
 from mstl.training.run import THRESHOLD, Run
 
@@ -102,7 +102,7 @@ def set_threshold(run: Run, *, flip: bool = False, progress: Callable[[str], Non
     the run has no validation subjects or none of them has a lesion.
     """
     cases = run.prepared("validation")
-    predictor = Predictor(run.model(), context=run.experiment.context, flip=flip)
+    predictor = Predictor.of_run(run, flip=flip)
     choice = choose_threshold(_predicted(cases, predictor, progress))
     write_json(run.folder / THRESHOLD, {**asdict(choice), "chosen_on": list(cases.subjects), "flip": flip})
     return choice
@@ -110,7 +110,7 @@ def set_threshold(run: Run, *, flip: bool = False, progress: Callable[[str], Non
 
 def _predicted(cases: PreparedCohort, predictor: Predictor, progress: Callable[[str], None] | None):
     for case in cases:
-        yield predictor(case), np.asarray(case.mask)
+        yield predictor(case)[..., LESION], np.asarray(case.mask)
         if progress is not None:
             progress(case.name)
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from mstl._keras import keras
+from mstl._keras import keras, tf
 from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
+from mstl.evaluation import predictor
 from mstl.evaluation.predictor import Predictor, with_context
 from mstl.models.pix2pix import segmentation_generator
 
@@ -18,7 +19,7 @@ def model():
 
 
 def naive(model, case):
-    return model.predict(np.asarray(case.image, np.float32), verbose=0)[..., 0]
+    return model.predict(np.asarray(case.image, np.float32), verbose=0)
 
 
 def test_slices_with_brain_have_the_probabilities_of_a_naive_prediction(model, tiny_prepared):
@@ -42,7 +43,7 @@ def test_batches_of_any_size_give_the_same(model, tiny_prepared, batch_size):
 def test_flip_averages_with_the_mirrored_slices(model, tiny_prepared):
     case = tiny_prepared[0]
     image = np.asarray(case.image, np.float32)
-    mirrored = model.predict(image[:, :, ::-1], verbose=0)[:, :, ::-1, 0]
+    mirrored = model.predict(image[:, :, ::-1], verbose=0)[:, :, ::-1]
     with_brain = np.flatnonzero(case.brain_voxels)
     expected = (naive(model, case) + mirrored)[with_brain] / 2
     assert np.allclose(Predictor(model, flip=True)(case)[with_brain], expected, atol=1e-6)
@@ -82,5 +83,72 @@ def test_prediction_with_statistics_that_drift_changes_no_weight(tiny_prepared):
 def test_slices_are_padded_to_what_the_model_needs(tiny_prepared):
     model = segmentation_generator(channels=2, width=4)
     probability = Predictor(model)(tiny_prepared[0])
-    assert probability.shape == tiny_prepared[0].shape
+    assert probability.shape == (*tiny_prepared[0].shape, 1)
     assert probability.any()
+
+
+def test_several_classes_give_a_probability_each_and_background_where_no_slice_was_computed(tiny_prepared, monkeypatch):
+    case = tiny_prepared[0]
+    monkeypatch.setitem(case.record, "brain_voxels", [0, *case.brain_voxels[1:]])
+    image = keras.layers.Input((None, None, 2))
+    model = keras.Model(image, keras.layers.Conv2D(3, 1, activation="softmax")(image))
+    probability = Predictor(model)(case)
+    assert probability.shape == (*case.shape, 3)
+    assert np.array_equal(probability[0], np.broadcast_to([1, 0, 0], (*case.shape[1:], 3)))
+    np.testing.assert_allclose(probability.sum(axis=-1), 1, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def model3d():
+    """Classes of a voxel by its left neighbour: a volume and its mirror image give different answers."""
+    keras.utils.set_random_seed(1)
+    image = keras.layers.Input((None, None, None, 2))
+    x = keras.layers.Conv3D(3, (1, 1, 3), padding="same", activation="relu")(image)
+    return keras.Model(image, keras.layers.Conv3D(2, 1, activation="softmax")(x))
+
+
+def in_one_pass(model, image):
+    return model(np.asarray(image, np.float32)[None], training=False).numpy()[0]
+
+
+def test_a_3d_model_sees_the_whole_volume_where_memory_allows(model3d, tiny_prepared):
+    case = tiny_prepared[0]
+    volumes = Predictor(model3d)
+    assert volumes.window_of(case.shape) is None
+    assert np.allclose(volumes(case), in_one_pass(model3d, case.image), atol=1e-6)
+
+
+def test_a_3d_model_sees_windows_where_memory_does_not_allow_more(model3d, monkeypatch):
+    monkeypatch.setattr(predictor, "available_bytes", lambda: 1e6)
+    window = Predictor(model3d).window_of((200, 200, 160))
+    assert window is not None
+    assert max(window) <= 64
+
+
+def test_windows_of_a_3d_model_give_nearly_what_one_pass_gives(model3d, tiny_prepared):
+    case = tiny_prepared[0]
+    inside = np.asarray(case.image).any(axis=-1)
+    seen = Predictor(model3d, window=(8, 8, 32), overlap=0.25)(case)
+    assert np.allclose(seen[inside], in_one_pass(model3d, case.image)[inside], atol=1e-6)
+
+
+def test_flip_averages_with_the_volume_mirrored_left_to_right(model3d, tiny_prepared):
+    case = tiny_prepared[0]
+    mirrored = in_one_pass(model3d, case.image[:, :, ::-1])[:, :, ::-1]
+    expected = (in_one_pass(model3d, case.image) + mirrored) / 2
+    assert not np.allclose(expected, mirrored, atol=1e-3)
+    assert np.allclose(Predictor(model3d, flip=True)(case), expected, atol=1e-6)
+
+
+def test_memory_that_does_not_suffice_is_an_error_that_says_what_to_lower(model3d, tiny_prepared, monkeypatch):
+    def exhausted(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(predictor, "sliding_window", exhausted)
+    with pytest.raises(InputError, match=r"predict case ras .* by windows of 8 x 8 x 8\. Lower the sides"):
+        Predictor(model3d, window=(8, 8, 8))(tiny_prepared[0])
+
+
+def test_an_overlap_that_is_no_part_of_a_side_is_refused(model3d):
+    with pytest.raises(InputError, match="overlap is 1"):
+        Predictor(model3d, overlap=1)
