@@ -10,8 +10,9 @@ import typer
 import mstl
 from mstl.cli.check import check
 from mstl.cli.convert import convert
+from mstl.cli.evaluate import evaluate
 from mstl.cli.index import index
-from mstl.cli.inputs import BinariseMasks, CohortFile, ResampleMasks, read_input
+from mstl.cli.inputs import read_input
 from mstl.cli.prepare import prepare
 from mstl.cli.pretrain import app as pretrain_app
 from mstl.cli.terminal import (
@@ -79,12 +80,13 @@ def phantom(
     subjects: Annotated[int, typer.Option(help="How many subjects.")] = 10,
     scanner: Annotated[str, typer.Option(help="Scanner profile, 'mixed', or 'clinical-raw'.")] = "research",
     skull: Annotated[bool, typer.Option("--skull", help="Leave the head around the brain; raw scans have it.")] = False,
-    modalities: Annotated[str, typer.Option(help="Comma-separated.")] = "flair,t1,t2",
+    disease: Annotated[str, typer.Option(help="ms, or tumour: masks of BraTS' labels 1, 2, 4.")] = "ms",
+    modalities: Annotated[str, typer.Option(help="Comma-separated; default: flair,t1,t2, of a tumour t1ce too.")] = "",
     randomise: Annotated[float, typer.Option(help="0 usual contrasts to 1 strongly randomised.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
 ) -> None:
-    """Write a synthetic MS cohort with exact lesion masks as NIfTI."""
+    """Write a synthetic cohort, of MS or tumours, with exact masks as NIfTI."""
     from mstl.data.heads.scanner import with_skull
 
     with progress("Making phantoms", subjects) as step:
@@ -92,7 +94,8 @@ def phantom(
             out,
             subjects=subjects,
             scanner=with_skull(scanner) if skull else scanner,
-            modalities=split(modalities),
+            modalities=split(modalities) if modalities else None,
+            disease=disease,
             randomise=randomise,
             seed=seed,
             jobs=jobs,
@@ -170,21 +173,7 @@ def predict(
     console.print(f"Wrote masks of {len(cases)} cases to {out}.", soft_wrap=True)
 
 
-@app.command()
-def evaluate(
-    predictions: Annotated[Path, typer.Argument(help="Folder of 'mstl predict'.", show_default=False)],
-    cohort: CohortFile,
-    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("scores.csv"),
-    subjects: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
-    binarise_masks: BinariseMasks = False,
-    resample_masks: ResampleMasks = False,
-) -> None:
-    """Compare predicted masks with the reference masks of a cohort."""
-    cases = mstl.Cohort.from_csv(cohort)
-    cases = cases.select(split(subjects)) if subjects else cases
-    masks = {"binarise_masks": binarise_masks, "resample_masks": resample_masks}
-    print_scores(mstl.evaluate(predictions, cases, out=out, **masks))
-    console.print(f"Wrote {out}.", soft_wrap=True)
+app.command()(evaluate)
 
 
 @app.command()

@@ -10,6 +10,8 @@ from mstl.data.heads.anatomy import Anatomy
 from mstl.data.heads.fields import draw_field
 from mstl.data.heads.lesions import Lesions
 from mstl.data.heads.scanner import Contrast, Scanner
+from mstl.data.heads.tumour_signal import blend_tumour
+from mstl.data.heads.tumours import Tumour
 
 _BRIGHTEST = 30000  # of int16
 _GRAIN = {"flair": 1.3, "t1": 0.8, "t1ce": 0.8, "t2": 1.2}  # noise of a modality, relative to its scanner's
@@ -18,13 +20,13 @@ _ENHANCED = 1.9  # signal of an enhancing lesion in t1ce, and of vessels, relati
 
 @dataclass(frozen=True)
 class Scene:
-    """What lies in the scanner: anatomy and lesions on a fine lattice at `positions` mm.
+    """What lies in the scanner: anatomy and lesions, or a tumour, on a fine lattice at `positions` mm.
 
-    `fraction` is the part of each voxel that is lesion.
+    `fraction` is the part of each voxel that is lesion or tumour.
     """
 
     anatomy: Anatomy
-    lesions: Lesions
+    lesions: Lesions | Tumour
     fraction: np.ndarray
     positions: tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -47,7 +49,10 @@ def paint_brain(
     """Signal float32 of brain and lesions on the fine lattice, white matter about 1, and the contrast drawn."""
     contrast = draw_contrast(scanner.contrasts[modality], rng, randomise=randomise)
     signal = _tissue_signal(scene, contrast, modality, rng, randomise)
-    _blend_lesions(signal, scene, contrast, modality, rng)
+    if isinstance(scene.lesions, Tumour):
+        blend_tumour(signal, scene.lesions, contrast, modality=modality, rng=rng)
+    else:
+        _blend_lesions(signal, scene, contrast, modality, rng)
     return signal, contrast
 
 

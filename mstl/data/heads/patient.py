@@ -1,16 +1,20 @@
-"""One synthetic patient: a brain's anatomy and lesions on a fine lattice, and their masks on the scan's."""
+"""One synthetic patient: a brain's anatomy and its disease on a fine lattice, and their masks on the scan's."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from mstl.data.grid import Grid, respaced
 from mstl.data.heads.acquisition import Scene, average_sections
 from mstl.data.heads.anatomy import Anatomy, Head, build_anatomy, draw_head, find_brain, lattice
-from mstl.data.heads.lesions import Lesions, draw_load, grow_lesions
+from mstl.data.heads.lesions import LOAD_ML, Lesions, draw_load, grow_lesions
+from mstl.data.heads.tumours import ENHANCING, NECROSIS, OEDEMA, WHOLE_ML, draw_whole, grow_tumour
 
+# ml of lesion, or of the whole tumour, that a case of each disease may be asked to have
+DISEASES: Mapping[str, tuple[float, float]] = MappingProxyType({"ms": (0.0, LOAD_ML[1]), "tumour": WHOLE_ML})
 _FURTHEST = 0.9  # mm that lesion borders may move to reach the wanted volume on the scan's grid
 
 
@@ -18,7 +22,8 @@ _FURTHEST = 0.9  # mm that lesion borders may move to reach the wanted volume on
 class Patient:
     """A head, its brain's `scene` on `fine`, the box that begins at voxel `low` of `grid` cut into sections.
 
-    `mask` of lesions and `brain` are bool on the scan's voxels: those of the box, or what `project` gave.
+    `mask` of lesions (bool) or of a tumour (uint8 of 0, 1, 2, 4) and `brain` (bool) lie on the scan's voxels:
+    those of the box, or what `project` gave.
     """
 
     head: Head
@@ -37,35 +42,66 @@ class Projection:
     project: Callable[[np.ndarray, Grid], np.ndarray]
     voxel_ml: float
 
+    def ml(self, fraction: np.ndarray, fine: Grid, brain: np.ndarray) -> float:
+        """Volume of the scan's voxels in the brain at least half of which the fraction fills, ml."""
+        return float(np.count_nonzero(brain & (self.project(fraction, fine) >= 0.5)) * self.voxel_ml)
+
 
 def draw_patient(
     grid: Grid,
     sections: tuple[int, int, int],
     *,
     seed: int,
+    disease: str = "ms",
     lesion_ml: float | None = None,
     randomise: float = 0.0,
     projection: Projection | None = None,
 ) -> Patient:
     """Draw a patient over a grid whose voxels are cut into `sections`; None draws the volume of lesions.
 
-    Without `projection` the scan's voxels are those of `grid`.
+    `disease` is one of `DISEASES`; one seed gives one head, whichever it has. Without `projection` the scan's
+    voxels are those of `grid`.
     """
-    rng, lesion_rng = (np.random.default_rng([seed, stream]) for stream in (0, 1))
+    rng = np.random.default_rng([seed, 0])
     head = draw_head(rng, _extent(grid), randomise=randomise)
     low, fine = _fine_box(grid, head, sections)
     anatomy = build_anatomy(fine, head, start=low * np.array(sections))
-    positions = lattice(fine, np.zeros(3))
-    load = draw_load(lesion_rng) if lesion_ml is None else lesion_ml
-    lesions = grow_lesions(
-        anatomy, fine.spacing, lesion_ml=load, positions=positions, rng=lesion_rng, randomise=randomise
-    )
     projection = projection or Projection(
         lambda values, _: average_sections(values, sections), float(np.prod(grid.spacing)) / 1000
     )
     brain = projection.project(anatomy.brain.astype(np.float32), fine) >= 0.5
+    fall_ill = _with_tumour if disease == "tumour" else _with_lesions
+    scene, mask = fall_ill(anatomy, fine, brain, projection, seed=seed, lesion_ml=lesion_ml, randomise=randomise)
+    return Patient(head, grid, low, fine, scene, mask, brain)
+
+
+def _with_lesions(
+    anatomy: Anatomy, fine: Grid, brain: np.ndarray, projection: Projection,
+    *, seed: int, lesion_ml: float | None, randomise: float,
+) -> tuple[Scene, np.ndarray]:
+    """The scene with MS lesions, and their mask."""
+    rng = np.random.default_rng([seed, 1])
+    positions = lattice(fine, np.zeros(3))
+    load = draw_load(rng) if lesion_ml is None else lesion_ml
+    lesions = grow_lesions(anatomy, fine.spacing, lesion_ml=load, positions=positions, rng=rng, randomise=randomise)
     fraction, mask = _settle(anatomy, lesions, brain, fine, projection, load)
-    return Patient(head, grid, low, fine, Scene(anatomy, lesions, fraction, positions), mask, brain)
+    return Scene(anatomy, lesions, fraction, positions), mask
+
+
+def _with_tumour(
+    anatomy: Anatomy, fine: Grid, brain: np.ndarray, projection: Projection,
+    *, seed: int, lesion_ml: float | None, randomise: float,
+) -> tuple[Scene, np.ndarray]:
+    """The scene with a tumour, and its mask: the label of the largest part of each voxel that is half tumour."""
+    rng = np.random.default_rng([seed, 7])
+    anatomy, tumour = grow_tumour(
+        anatomy, fine, whole_ml=draw_whole(rng) if lesion_ml is None else lesion_ml, rng=rng,
+        measure=lambda fraction: projection.ml(fraction, fine, brain), randomise=randomise,
+    )
+    labels = np.array([NECROSIS, ENHANCING, OEDEMA], np.uint8)
+    parts = np.stack([projection.project(part, fine) for part in (tumour.necrosis, tumour.enhancing, tumour.oedema)])
+    ill = brain & (projection.project(tumour.fraction, fine) >= 0.5)
+    return Scene(anatomy, tumour, tumour.fraction, lattice(fine, np.zeros(3))), labels[parts.argmax(0)] * ill
 
 
 def _extent(grid: Grid) -> tuple[float, float, float]:

@@ -47,13 +47,15 @@ def scan_session(
     *,
     modalities: Iterable[str],
     seed: int,
+    disease: str = "ms",
     lesion_ml: float | None = None,
     randomise: float = 0.0,
 ) -> tuple[dict[str, Volume], Volume, Volume, dict[str, np.ndarray]]:
     """Int16 scans, each on its own grid; uint8 masks of lesions and brain on the reference's; transforms.
 
-    The reference is the flair, else the first modality. A transform `(4, 4)` leads from a point in the
-    reference's world mm to where the same tissue lies in the world mm of that modality's scan.
+    `disease` is one of `mstl.data.heads.patient.DISEASES`. The reference is the flair, else the first modality.
+    A transform `(4, 4)` leads from a point in the reference's world mm to where the same tissue lies in the
+    world mm of that modality's scan.
     """
     modalities = tuple(modalities)
     poses = {name: draw_pose(session, name, seed=seed) for name in modalities}
@@ -65,7 +67,7 @@ def scan_session(
         float(np.prod(reference.grid.spacing)) / 1000,
     )
     patient = draw_patient(
-        world, (1, 1, 1), seed=seed, lesion_ml=lesion_ml, randomise=randomise, projection=projection
+        world, (1, 1, 1), seed=seed, disease=disease, lesion_ml=lesion_ml, randomise=randomise, projection=projection
     )
     labels = build_skull(
         world, patient.head, np.random.default_rng([seed, 3]), start=np.zeros(3), randomise=randomise
