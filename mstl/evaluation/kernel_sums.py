@@ -29,9 +29,13 @@ class KernelSums:
     counts: np.ndarray
 
     def mmd2(self, members: np.ndarray, *, biased: bool = False) -> np.ndarray:
-        """Squared MMD `(P,)` between the groups that a row of `members` `(P, G)` names by 1 and the others, by 0."""
+        """Squared MMD `(P,)` between the groups that a row of `members` `(P, G)` names by 1 and the others, by 0.
+
+        Raises `InputError` where a set would have fewer samples than the estimate needs: 2, biased 1.
+        """
         first = np.asarray(members, dtype=float)
         second = 1 - first
+        _check_enough(first @ self.counts, second @ self.counts, needed=1 if biased else 2)
         across = first @ self.between
         cross = (across * second).sum(axis=1) / ((first @ self.counts) * (second @ self.counts))
         return self._mean(first, across, biased) + self._mean(second, second @ self.between, biased) - 2 * cross
@@ -86,13 +90,22 @@ def kernel_sums(
     return _rbf(blocks, mean, counts, gamma)
 
 
+def _check_enough(first: np.ndarray, second: np.ndarray, *, needed: int) -> None:
+    few = int(np.minimum(first, second).argmin())
+    if min(first[few], second[few]) < needed:
+        raise InputError(
+            f"Sets of {first[few]:.0f} and {second[few]:.0f} samples are too small: the "
+            f"{'biased' if needed == 1 else 'unbiased'} estimate needs {needed} or more of each. Add samples."
+        )
+
+
 def checked_sets(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both sets as arrays; raises `InputError` unless they are finite, `(samples, features)`, with equal features."""
     x, y = np.asarray(x), np.asarray(y)
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or x.shape[1] < 1:
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or not (x.size and y.size):
         raise InputError(
-            f"Sets of shapes {x.shape} and {y.shape} cannot be compared: (samples, features) with the same features "
-            "is expected of both."
+            f"Sets of shapes {x.shape} and {y.shape} cannot be compared: (samples, features) is expected of both, with "
+            "one sample or more and the same features."
         )
     for name, data in (("First", x), ("Second", y)):
         if not np.isfinite(data).all():

@@ -72,8 +72,8 @@ def test_half_precision_is_computed_in_double():
 
 
 @pytest.mark.parametrize(("x", "y", "biased", "words"), [
-    (np.zeros((1, 3)), np.zeros((5, 3)), False, "1 and 5 samples; the unbiased estimate needs 2"),
-    (np.zeros((4, 3)), np.zeros((0, 3)), True, "4 and 0 samples; the biased estimate needs 1"),
+    (np.zeros((1, 3)), np.zeros((5, 3)), False, "1 and 5 samples are too small: the unbiased estimate needs 2"),
+    (np.zeros((4, 3)), np.zeros((0, 3)), True, "one sample or more"),
     (np.zeros((4, 3)), np.zeros((4, 2)), False, r"shapes \(4, 3\) and \(4, 2\) cannot be compared"),
     (np.zeros(4), np.zeros(4), False, "cannot be compared"),
     (np.zeros((4, 0)), np.zeros((4, 0)), False, "cannot be compared"),
