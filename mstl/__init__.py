@@ -22,7 +22,7 @@ _HOMES = {
     "check_cohort": "mstl.data.check",
     "choose_threshold": "mstl.evaluation.threshold",
     "convert": "mstl.data.convert",
-    "evaluate": "mstl.evaluation.scores",
+    "evaluate": "mstl.evaluation.evaluate",
     "extract_brain": "mstl.data.brain",
     "fit": "mstl.training.fit",
     "freeze": "mstl.transfer.freezing",

@@ -11,8 +11,8 @@ from mstl.data.check import check_cohort
 from mstl.data.phantom import write_phantoms
 from mstl.data.prepare import prepare
 from mstl.errors import InputError
+from mstl.evaluation.evaluate import evaluate
 from mstl.evaluation.predict import predict
-from mstl.evaluation.scores import evaluate
 from mstl.evaluation.threshold import set_threshold
 from mstl.files import new_folder
 from mstl.reporting.page import write_report

@@ -83,6 +83,17 @@ def print_scores(scores) -> None:
     console.print(f"Mean Dice {with_lesions['dice'].mean():.3f} over {len(with_lesions)} cases with lesions.")
 
 
+def print_regions(summaries) -> None:
+    """A row a region: its mean Dice and 95th percentile of distances over the cases whose reference has it."""
+    from rich.table import Table
+
+    table = Table("region", "mean Dice", "mean HD95 mm", "cases")
+    for name, found in summaries.items():
+        means = (f"{found['scores'][score]['mean']:.3g}" for score in ("dice", "hausdorff95_mm"))
+        table.add_row(escaped(name), *means, str(found["cases"]))
+    console.print(table)
+
+
 def split(text: str) -> tuple[str, ...]:
     """The parts of a text between commas, without blanks."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -4,7 +4,7 @@ Conventions are stated once, below, and written into the header of every `scores
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,7 @@ import pandas as pd
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from mstl.data.cohort import Case
-from mstl.data.grid import check_same_grid
-from mstl.data.volume import read_mask
 from mstl.errors import InputError
-from mstl.evaluation.references import on_prediction
-from mstl.files import write_text
 
 EMPTY_CONVENTION = (
     "Empty masks: where prediction and reference are both empty, overlap and lesion scores are perfect (1; "
@@ -84,48 +79,28 @@ def score_case(
     }
 
 
-def evaluate(
-    predictions: str | Path,
-    cohort: Iterable[Case],
-    *,
-    out: str | Path | None = None,
-    binarise_masks: bool = False,
-    resample_masks: bool = False,
-) -> pd.DataFrame:
-    """Score `<case>_prediction.nii.gz` in the folder `predictions` for every case of `cohort`.
-
-    Returns a row a case, the columns `COLUMNS`. A prediction is compared on its own grid, which the case's mask
-    shares, or onto which it is brought (nearest) with the scan that it was drawn on, moved as that was before it
-    was segmented (`references`). With `out`, the table is written there as CSV, whole, after lines of `#` that state
-    the conventions. `binarise_masks` cuts soft references at 0.5, `resample_masks` accepts masks on any grid, as in
-    `mstl.prepare`. Raises `InputError` where cases have no mask or no
-    prediction (all are listed), grids differ, or a mask holds values other than 0 and 1.
-    """
-    cases = list(cohort)
-    paths = {case.name: Path(predictions) / f"{case.name}_prediction.nii.gz" for case in cases}
-    _check_complete(cases, paths)
-    rows = [_score_files(case, paths[case.name], binarise_masks, resample_masks) for case in cases]
-    scores = pd.DataFrame(rows, columns=list(COLUMNS))
-    if out is not None:
-        header = "".join(f"# {line}\n" for line in (EMPTY_CONVENTION, MATCHING_RULE, DISTANCE_RULE))
-        write_text(out, header + scores.to_csv(index=False, na_rep="nan", lineterminator="\n"))
-    return scores
-
-
 def read_scores(path: str | Path) -> pd.DataFrame:
     """Read a `scores.csv`; case, subject and session are text. Raises `InputError` where it is not one."""
+    return read_table(path, columns=COLUMNS, text=KEYS)
+
+
+def read_table(path: str | Path, *, columns: Sequence[str], text: Sequence[str]) -> pd.DataFrame:
+    """Read a table that `mstl evaluate` wrote, with the `columns` that it must have, those of `text` as text.
+
+    Raises `InputError` where it is missing, damaged, or lacks a column.
+    """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
         header = next((row for row, line in enumerate(lines) if not line.startswith("#")), len(lines))
-        numbers = {column: ["nan", ""] for column in COLUMNS if column not in KEYS}
+        numbers = {column: ["nan", ""] for column in columns if column not in text}
         scores = pd.read_csv(
-            path, skiprows=header, dtype=dict.fromkeys(KEYS, str), keep_default_na=False, na_values=numbers
+            path, skiprows=header, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=numbers
         )
     except FileNotFoundError:
         raise InputError(f"{path} does not exist. Run 'mstl evaluate', or check the path.") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as scores ({error}). Run 'mstl evaluate' again.") from error
-    missing = [column for column in COLUMNS if column not in scores]
+    missing = [column for column in columns if column not in scores]
     if missing:
         raise InputError(f"{path} lacks the columns {', '.join(missing)}. Run 'mstl evaluate' again.")
     return scores
@@ -240,31 +215,6 @@ def _touching(mask: np.ndarray, other: np.ndarray) -> tuple[int, int]:
     """How many components `mask` has, and how many of them share a voxel with `other`."""
     labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
     return count, np.unique(labels[mask & other]).size
-
-
-def _check_complete(cases: Sequence[Case], paths: Mapping[str, Path]) -> None:
-    if not cases:
-        raise InputError("The cohort holds no case; nothing can be scored. Check the cohort's CSV.")
-    unlabelled = [case.name for case in cases if case.mask is None]
-    if unlabelled:
-        raise InputError(
-            f"Cases without a mask: {', '.join(unlabelled)}. Scores need one a case: fill the mask column, "
-            "or leave these cases out."
-        )
-    missing = [path.name for path in paths.values() if not path.is_file()]
-    if missing:
-        folder = next(iter(paths.values())).parent
-        there = {case.subject: None for case in cases if paths[case.name].is_file()}
-        only = f", or score the others alone: --subjects {','.join(there)}" if there else ""
-        raise InputError(f"{folder} lacks {', '.join(missing)}. Run 'mstl predict' on these cases first{only}.")
-
-
-def _score_files(case: Case, path: Path, binarise: bool, resample_reference: bool) -> dict[str, object]:
-    prediction, reference = read_mask(path), read_mask(case.mask, binarise=binarise)
-    reference = on_prediction(reference, case, prediction, anywhere=resample_reference)
-    check_same_grid(prediction.grid, reference.grid, names=(f"Prediction {path}", f"reference {case.mask}"))
-    scores = score_case(prediction.data, reference.data, spacing=reference.spacing)
-    return {"case": case.name, "subject": case.subject, "session": case.session, **scores}
 
 
 def _statistics(values: pd.Series) -> dict[str, float | int]:

@@ -6,8 +6,8 @@ import pytest
 from mstl.data.case import Case
 from mstl.data.volume import read_mask, write_volume
 from mstl.errors import InputError
+from mstl.evaluation.evaluate import evaluate
 from mstl.evaluation.references import MOTIONS, motions, on_prediction
-from mstl.evaluation.scores import evaluate
 from mstl.files import write_json
 
 MOTION = np.eye(4)

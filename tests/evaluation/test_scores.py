@@ -12,20 +12,8 @@ from medpy.metric import binary as medpy
 from scipy import ndimage
 from sklearn import metrics as sk
 
-from mstl.data.cohort import Case, Cohort
-from mstl.data.volume import write_volume
 from mstl.errors import InputError
-from mstl.evaluation.scores import (
-    COLUMNS,
-    DISTANCE_RULE,
-    EMPTY_CONVENTION,
-    MATCHING_RULE,
-    SCORES,
-    evaluate,
-    read_scores,
-    score_case,
-    summary,
-)
+from mstl.evaluation.scores import SCORES, read_scores, score_case, summary
 
 SHAPE = (5, 6, 4)
 MASKS = arrays(np.uint8, SHAPE, elements=st.integers(0, 1))
@@ -218,109 +206,11 @@ def test_a_spacing_that_is_not_three_lengths_is_refused(spacing):
         score_case(np.zeros(SHAPE), np.zeros(SHAPE), spacing=spacing)
 
 
-@pytest.fixture
-def cohort(tmp_path):
-    """Three cases with oblique 3 mm slices: a lesion hit, an empty case, an empty one with a false lesion."""
-    turn = np.array([[0.8, -0.6, 0, 10], [0.6, 0.8, 0, -5], [0, 0, 1, 3], [0, 0, 0, 1]])
-    affine = turn @ np.diag([1.0, 1.0, 3.0, 1.0])
-    lesion, false = np.zeros((2, 8, 9, 7), np.uint8)
-    lesion[2:5, 2:5, 2:4] = false[6, 6, 6] = 1
-    cases = []
-    for name, reference, prediction in (
-        ("007", lesion, np.roll(lesion, 1, axis=2)),
-        ("NA", lesion * 0, lesion * 0),
-        ("c", lesion * 0, false),
-    ):
-        session, mask = "2" if name == "007" else "", tmp_path / f"{name}.nii"
-        case = Case(name, session, images={"flair": "f.nii.gz"}, mask=mask)
-        write_volume(case.mask, reference, affine)
-        write_volume(tmp_path / "predictions" / f"{case.name}_prediction.nii.gz", prediction, affine)
-        cases.append(case)
-    return Cohort(cases)
-
-
-@pytest.fixture
-def predictions(tmp_path, cohort):
-    return tmp_path / "predictions"
-
-
-def test_evaluate_gives_a_row_a_case_with_the_spacing_of_an_oblique_scan(predictions, cohort):
-    scores = evaluate(predictions, cohort)
-    assert tuple(scores.columns) == COLUMNS
-    assert scores["case"].tolist() == [case.name for case in cohort]
-    assert scores.loc[0, "reference_ml"] == pytest.approx(18 * 3 / 1000)
-    assert scores.loc[0, "dice"] == 0.5
-    assert scores.loc[0, "hausdorff95_mm"] == pytest.approx(3.0)
-    assert scores["empty_reference"].tolist() == [0, 1, 1]
-
-
-def test_the_table_comes_back_as_it_was_written(tmp_path, predictions, cohort):
-    scores = evaluate(predictions, cohort, out=tmp_path / "scores.csv")
-    read = read_scores(tmp_path / "scores.csv")
-    pd.testing.assert_frame_equal(read, scores, check_dtype=False)
-    assert read.loc[1, ["subject", "session"]].tolist() == ["NA", ""]
-    assert read.loc[0, ["subject", "session"]].tolist() == ["007", "2"]
-
-
-def test_the_conventions_stand_in_the_header(tmp_path, predictions, cohort):
-    evaluate(predictions, cohort, out=tmp_path / "scores.csv")
-    lines = (tmp_path / "scores.csv").read_text().splitlines()
-    assert lines[:3] == [f"# {EMPTY_CONVENTION}", f"# {MATCHING_RULE}", f"# {DISTANCE_RULE}"]
-    assert lines[3] == ",".join(COLUMNS)
-
-
-def test_the_summary_counts_empty_references_apart(predictions, cohort):
-    result = summary(evaluate(predictions, cohort))
-    assert result["cases"] == 1
-    dice = {"cases": 1, "median": 0.5, "mean": 0.5, "sd": np.nan}
-    assert result["scores"]["dice"] == pytest.approx(dice, nan_ok=True)
-    assert set(result["scores"]) == set(SCORES)
-    empty = {"cases": 2, "without_false_lesions": 1, "mean_prediction_ml": 0.0015}
-    assert result["empty_reference"] == pytest.approx(empty)
-
-
 def test_the_summary_leaves_out_what_is_nan_and_says_over_how_many():
     columns = {name: [1.0, 2.0, 6.0, np.nan] for name in SCORES}
     scores = pd.DataFrame({**columns, "empty_reference": [0, 0, 0, 0]})
     statistics = summary(scores)["scores"]["hausdorff95_mm"]
     assert statistics == pytest.approx({"cases": 3, "median": 2.0, "mean": 3.0, "sd": math.sqrt(7)})
-
-
-def test_cases_without_a_prediction_are_listed_and_nothing_is_written(tmp_path, predictions, cohort):
-    (predictions / "c_prediction.nii.gz").unlink()
-    (predictions / "NA_prediction.nii.gz").unlink()
-    with pytest.raises(InputError, match=r"lacks NA_prediction\.nii\.gz, c_prediction\.nii\.gz"):
-        evaluate(predictions, cohort, out=tmp_path / "scores.csv")
-    assert not (tmp_path / "scores.csv").exists()
-
-
-def test_where_some_cases_were_predicted_the_error_says_how_to_score_these_alone(tmp_path, predictions, cohort):
-    (predictions / "c_prediction.nii.gz").unlink()
-    others = ",".join(case.subject for case in cohort if case.name != "c")
-    with pytest.raises(InputError, match=f"or score the others alone: --subjects {others}\\.$"):
-        evaluate(predictions, cohort, out=tmp_path / "scores.csv")
-
-
-def test_cases_without_a_mask_are_listed(predictions, cohort):
-    with pytest.raises(InputError, match="without a mask: x, y"):
-        evaluate(predictions, [*cohort, *(Case(name, images={"t2": "a.nii"}) for name in "xy")])
-
-
-def test_an_empty_cohort_is_refused(predictions):
-    with pytest.raises(InputError, match="no case"):
-        evaluate(predictions, Cohort([]))
-
-
-def test_a_prediction_on_another_grid_is_refused_naming_both(predictions, cohort):
-    write_volume(predictions / "c_prediction.nii.gz", np.zeros((8, 9, 7), np.uint8), np.eye(4))
-    with pytest.raises(InputError, match=r"c_prediction\.nii\.gz.*c\.nii .*different grids"):
-        evaluate(predictions, cohort)
-
-
-def test_a_reference_with_other_values_is_refused_by_name(predictions, cohort):
-    write_volume(cohort[0].mask, np.full((8, 9, 7), 4, np.uint8), np.eye(4))
-    with pytest.raises(InputError, match=r"007\.nii.*0 and 1"):
-        evaluate(predictions, cohort)
 
 
 @pytest.mark.parametrize(

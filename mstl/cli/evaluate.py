@@ -1,0 +1,44 @@
+"""`mstl evaluate`: predicted masks against reference masks, a row a case, and a mean a region of tumours."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import mstl
+from mstl.cli.inputs import BinariseMasks, CohortFile, Labels, ResampleMasks
+from mstl.cli.terminal import console, numbers, pairs, print_regions, print_scores, split
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="Folder of 'mstl predict'.", show_default=False)],
+    cohort: CohortFile,
+    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("scores.csv"),
+    subjects: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
+    labels: Labels = "",
+    regions: Annotated[
+        list[str], typer.Option("--region", help="Labels to score together, as core=1,4; repeat it.")
+    ] = [],  # noqa: B006
+    binarise_masks: BinariseMasks = False,
+    resample_masks: ResampleMasks = False,
+) -> None:
+    """Compare predicted masks with the reference masks of a cohort."""
+    from mstl.evaluation.regions import read_regions, region_summaries, regions_path
+
+    cases = mstl.Cohort.from_csv(cohort)
+    cases = cases.select(split(subjects)) if subjects else cases
+    scores = mstl.evaluate(
+        predictions,
+        cases,
+        out=out,
+        labels=numbers(labels, int, "--labels") or (),
+        regions={name: numbers(text, int, "--region") or () for name, text in pairs(regions).items()},
+        binarise_masks=binarise_masks,
+        resample_masks=resample_masks,
+    )
+    print_scores(scores)
+    by_region = regions_path(out)
+    if by_region.exists():
+        print_regions(region_summaries(read_regions(by_region)))
+    console.print(f"Wrote {out}{f' and {by_region}' if by_region.exists() else ''}.", soft_wrap=True)

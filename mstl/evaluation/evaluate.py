@@ -1,0 +1,77 @@
+"""Evaluation of a folder of predictions: the table of its cases and, where masks hold labels, of their regions."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mstl.data.cohort import Case
+from mstl.data.labels import checked_labels, to_labels
+from mstl.errors import InputError
+from mstl.evaluation.pairs import Pair, read_pairs
+from mstl.evaluation.regions import REGION_COLUMNS, region_rule, regions_of, regions_path, score_regions
+from mstl.evaluation.scores import COLUMNS, DISTANCE_RULE, EMPTY_CONVENTION, MATCHING_RULE, score_case
+from mstl.files import write_text
+
+CONVENTIONS = (EMPTY_CONVENTION, MATCHING_RULE, DISTANCE_RULE)
+
+
+def evaluate(
+    predictions: str | Path,
+    cohort: Iterable[Case],
+    *,
+    out: str | Path | None = None,
+    labels: Sequence[int] = (),
+    regions: Mapping[str, Sequence[int]] | None = None,
+    binarise_masks: bool = False,
+    resample_masks: bool = False,
+) -> pd.DataFrame:
+    """Score `<case>_prediction.nii.gz` in the folder `predictions` for every case of `cohort`.
+
+    Returns a row a case, the columns `COLUMNS`: the scores of the whole lesion, of any label. A prediction is compared
+    on its own grid, which the case's mask shares, or onto which it is brought (nearest) with the scan that it was drawn
+    on, moved as that was before it was segmented (`references`). With `out`, the table is written there as CSV, whole,
+    after lines of `#` that state the conventions.
+    labels: values of masks with several classes; those that `mstl predict` wrote beside a prediction are known without.
+    Then `scores_regions.csv`, beside `scores.csv`, has a row a case and region: each label, whole, core and enhancing
+    where the labels are BraTS', and those of `regions` (`regions_of`). Where there are no labels a table of regions
+    that an earlier evaluation left there is removed.
+    `binarise_masks` cuts soft masks at 0.5 and makes one class of labels, `resample_masks` accepts masks on any grid,
+    as in `mstl.prepare`. Raises `InputError` as `read_pairs` does, and for regions of other labels.
+    """
+    labels = checked_labels(labels)
+    if binarise_masks and (labels or regions):
+        raise InputError("Labels and regions keep classes, binarise_masks makes one of all. Ask for one of both.")
+    options = {"labels": labels, "binarise_masks": binarise_masks, "resample_masks": resample_masks}
+    rows, region_rows, known = [], [], {}
+    for pair in read_pairs(predictions, list(cohort), **options):
+        who = {"case": pair.case.name, "subject": pair.case.subject, "session": pair.case.session}
+        rows.append(who | score_case(pair.prediction > 0, pair.reference > 0, spacing=pair.spacing))
+        if len(pair.labels) > 1:
+            known = regions_of(pair.labels, named=regions)
+            region_rows += [who | row for row in _score_labels(pair, known)]
+    if regions and not known:
+        raise InputError(f"Regions {', '.join(regions)} were given for masks of one class. Pass --labels too.")
+    scores = pd.DataFrame(rows, columns=list(COLUMNS))
+    if out is not None:
+        _write(Path(out), scores, pd.DataFrame(region_rows, columns=list(REGION_COLUMNS)), known)
+    return scores
+
+
+def _score_labels(pair: Pair, regions: Mapping[str, Sequence[int]]) -> list[dict]:
+    prediction, reference = (to_labels(classes, pair.labels) for classes in (pair.prediction, pair.reference))
+    return score_regions(prediction, reference, spacing=pair.spacing, regions=regions)
+
+
+def _write(out: Path, scores: pd.DataFrame, rows: pd.DataFrame, regions: Mapping[str, Sequence[int]]) -> None:
+    write_text(out, _table(scores, CONVENTIONS))
+    if regions:
+        write_text(regions_path(out), _table(rows, (region_rule(regions), *CONVENTIONS)))
+    else:
+        regions_path(out).unlink(missing_ok=True)
+
+
+def _table(rows: pd.DataFrame, conventions: Sequence[str]) -> str:
+    header = "".join(f"# {line}\n" for line in conventions)
+    return header + rows.to_csv(index=False, na_rep="nan", lineterminator="\n")

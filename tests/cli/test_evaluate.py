@@ -1,0 +1,41 @@
+"""`mstl evaluate` prints a row a case and, of tumours, a row a region."""
+import numpy as np
+import pytest
+
+from mstl import Cohort
+from mstl.data.volume import read_volume, write_volume
+from mstl.files import write_json
+from tests.labelled import with_labels
+
+
+@pytest.fixture
+def tumour(tmp_path, make_case):
+    """A cohort.csv of a tumour of labels 1, 2 and 4, and a folder with a prediction that misses label 4."""
+    case = with_labels(make_case(tmp_path / "scans", "p"))
+    Cohort([case]).to_csv(tmp_path / "cohort.csv")
+    mask = read_volume(case.mask)
+    missed = np.where(mask.data == 4, 0, mask.data).astype(np.uint8)
+    write_volume(tmp_path / "predictions" / "p_prediction.nii.gz", missed, mask.affine)
+    write_json(tmp_path / "predictions" / "p.json", {"case": "p", "labels": [1, 2, 4]})
+    return tmp_path / "predictions", tmp_path / "cohort.csv", "--out", tmp_path / "scores.csv"
+
+
+def test_the_mean_dice_of_every_region_is_shown(mstl, tumour):
+    code, output, _ = mstl("evaluate", *tumour)
+    rows = {line.split("│")[1].strip(): line for line in output.splitlines() if "│" in line}
+    assert (code, {"label 1", "label 2", "label 4", "whole", "core", "enhancing"} <= set(rows)) == (0, True)
+    assert "│ 0 " in rows["enhancing"]
+    assert "│ 1 " in rows["label 2"]
+    assert "scores_regions.csv" in output
+
+
+def test_regions_are_named_on_the_command_line(mstl, tumour):
+    code, output, _ = mstl("evaluate", *tumour, "--region", "rim=2,4")
+    assert (code, "rim" in output) == (0, True)
+    code, _, errors = mstl("evaluate", *tumour, "--region", "rim=2,9")
+    assert (code, "Region 'rim' is of labels 2,9" in errors) == (1, True)
+
+
+def test_one_class_of_all_labels_has_no_regions(mstl, tumour):
+    code, output, _ = mstl("evaluate", *tumour, "--binarise-masks")
+    assert (code, "enhancing" in output, "Mean Dice" in output) == (0, False, True)
