@@ -1,76 +1,77 @@
-"""Random changes of volumes and their masks in 3D, each drawn once for both: a function of a seed alone."""
+"""Augmentation of volumes with their masks: which random changes, by name, and how one of them is drawn."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from mstl.data._albumentations import A
-from mstl.data.transforms import Seed, augment_all
+from mstl.data.geometry3d import Deform, FlipAxis, centre_of
+from mstl.data.intensity import ChannelBias, ChannelBlur, ChannelContrast, ChannelNoise, LowResolution
+from mstl.data.transforms import Seed, augment_all, walk
+from mstl.data.warp import Triple
 from mstl.errors import InputError
 
-Sides = Sequence[int]
-
-
-class FlipAxis(A.Transform3D):
-    """Mirror a volume along one axis: 0 is D, 1 is H, 2 is W (left and right of a prepared case)."""
-
-    class InitSchema(A.Transform3D.InitSchema):
-        """The axis is checked where it is given."""
-
-        axis: int
-
-    def __init__(self, axis: int = 2, p: float = 0.5) -> None:
-        super().__init__(p=p)
-        if axis not in (0, 1, 2):
-            raise InputError(f"axis is {axis}, expected 0, 1 or 2. Choose one.")
-        self.axis = axis
-
-    def apply_to_volume(self, volume: np.ndarray, **params: Any) -> np.ndarray:
-        """Mirror `(D, H, W)` or `(D, H, W, C)`."""
-        return np.flip(volume, self.axis)
+Sides: TypeAlias = Sequence[int] | None
 
 
 def flips_3d() -> A.Compose:
-    """Mirror images along each axis, each with probability 0.5."""
+    """Mirror volumes along each of their axes with probability 0.5."""
     return A.Compose([FlipAxis(axis) for axis in range(3)])
 
 
-AUGMENTATIONS_3D: dict[str, Callable[[Sides | None], A.Compose | None]] = {
-    "none": lambda crop: None,
-    "flips": lambda crop: flips_3d(),
+def strong_3d(*, crop: Sides = None, spacing: Sequence[float] = (1, 1, 1)) -> A.Compose:
+    """Left-right flips, turns, scale and elastic deformation; contrast, bias field, blur and noise of each channel.
+
+    `crop`: sides of the patch in the middle that is kept, else all; `spacing` of the voxels, mm (D, H, W). Intensity
+    changes act on images of any range, never on masks, and leave the background 0.
+    """
+    return A.Compose([
+        Deform(crop=crop, spacing=spacing),
+        FlipAxis(2),
+        ChannelContrast(p=0.8),
+        ChannelBias(p=0.3),
+        A.OneOf([ChannelBlur(p=1), LowResolution(p=1)], p=0.3),
+        ChannelNoise(p=0.3),
+    ])
+
+
+AUGMENTATIONS_3D: dict[str, Callable[..., A.Compose | None]] = {
+    "none": lambda **_: None,
+    "flips": lambda **_: flips_3d(),
+    "strong": strong_3d,
 }
 
 
-def as_augmentation_3d(transform: object, *, crop: Sides | None = None) -> A.Compose | None:
-    """A Compose from a name, a Compose or None; `crop` are the sides of the patches that it shall end in.
+def augmentation_3d(name: str, *, crop: Sides = None, spacing: Sequence[float] = (1, 1, 1)) -> A.Compose | None:
+    """The augmentation called `name`: "none" (None), "flips" or "strong"; `InputError` for another name.
 
-    Raises `InputError` for anything else.
+    `crop` and `spacing` as in `strong_3d`.
     """
-    if transform is None or isinstance(transform, A.Compose):
-        return transform
-    if isinstance(transform, str) and transform in AUGMENTATIONS_3D:
-        return AUGMENTATIONS_3D[transform](crop)
-    raise InputError(
-        f"augment is {transform!r}, expected None, an albumentations.Compose of 3D transforms, or one of "
-        f"{', '.join(AUGMENTATIONS_3D)}. Choose one."
-    )
+    if name not in AUGMENTATIONS_3D:
+        raise InputError(f"Augmentation {name!r} of volumes is unknown. Choose one of {', '.join(AUGMENTATIONS_3D)}.")
+    return AUGMENTATIONS_3D[name](crop=crop, spacing=spacing)
 
 
-def margin_of(transform: A.Compose) -> float:
-    """How many times larger than its patch an image must be cut, so that no transform brings in what is not there."""
-    return max((getattr(part, "margin", 1.0) for part in transform.transforms), default=1.0)
+def border_of(transform: A.Compose, sides: Sequence[int]) -> Triple:
+    """How many voxels beyond a patch of `sides` the transforms may reach into on each side, so that they are read."""
+    borders = [part.border(sides) for part in walk(transform) if isinstance(part, Deform)]
+    return tuple(np.sum(borders, axis=0, dtype=int).tolist()) if borders else (0, 0, 0)
 
 
 def augment_volume(
-    transform: A.Compose, image: np.ndarray, mask: np.ndarray, *, seed: Seed, crop: Sides
+    transform: A.Compose, image: np.ndarray, mask: np.ndarray, *, seed: Seed, sides: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Transform image `(D, H, W, C)` float32 and mask `(D, H, W)` uint8 together, then cut `crop` out of their middle.
+    """Transform image `(D, H, W, C)` float32 and mask `(D, H, W)` uint8 together; see `augment_all`.
 
-    Equal seeds give equal results in any process. Masks keep their values.
+    The result is the window of `sides` in the middle. Raises `InputError` where the transforms leave less.
     """
     result = augment_all(transform, {"volume": image, "mask3d": mask}, seed=seed)
-    starts = [(length - side) // 2 for length, side in zip(result["mask3d"].shape, crop, strict=True)]
-    middle = tuple(slice(start, start + side) for start, side in zip(starts, crop, strict=True))
-    return result["volume"][middle], result["mask3d"][middle]
+    volume, mask = result["volume"], result["mask3d"]
+    if volume.shape[:3] != mask.shape or np.less(mask.shape, sides).any():
+        raise InputError(
+            f"The augmentation makes a volume of {volume.shape[:3]} with a mask of {mask.shape}, expected at least "
+            f"{tuple(sides)}. Use 3D transforms that keep the shape."
+        )
+    return centre_of(volume, sides), centre_of(mask, sides)

@@ -16,7 +16,7 @@ Triple: TypeAlias = tuple[int, int, int]
 class CaseWindows:
     """The files of several cases, to read boxes of voxels from; small to send to another process.
 
-    Raises `InputError` where there is no case, cases differ in their channels, or, with `labels`, one has no mask.
+    Raises `InputError` where there is no case, cases differ in their modalities, or, with `labels`, one has no mask.
     """
 
     def __init__(self, cases: Sequence[PreparedCase], *, labels: bool = True) -> None:
@@ -25,12 +25,15 @@ class CaseWindows:
         bare = [case.name for case in cases if case.mask is None] if labels else []
         if bare:
             raise InputError(f"Patches need masks, {', '.join(bare)} has none. Use labelled cases only.")
+        for case in cases:
+            if case.modalities != cases[0].modalities:
+                raise InputError(
+                    f"Case {case.name} has the modalities {', '.join(case.modalities)}, {cases[0].name} has "
+                    f"{', '.join(cases[0].modalities)}. Prepare all alike."
+                )
         self.images = [SliceFile.of(case.image) for case in cases]
         self.masks = [SliceFile.of(case.mask) for case in cases] if labels else None
-        channels = {file.shape[-1] for file in self.images}
-        if len(channels) > 1:
-            raise InputError(f"Cases have {sorted(channels)} channels, expected one number. Prepare all alike.")
-        self.channels = channels.pop()
+        self.channels = self.images[0].shape[-1]
 
     def shape(self, number: int) -> Triple:
         """Voxels (D, H, W) of case `number`."""

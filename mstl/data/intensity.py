@@ -1,4 +1,4 @@
-"""Random changes of intensity for MRI slices of any range and any number of channels.
+"""Random changes of intensity for MRI slices and volumes of any range and any number of channels.
 
 albumentations' own pixel transforms expect values in [0, 1] and clip there. These work on z-scored images
 with negative values too. They change the foreground (voxels that are not 0) of every channel on its own and
@@ -6,12 +6,15 @@ leave the background 0. Random numbers come from the transform's own generator, 
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from mstl.data._albumentations import A
+from mstl.data.smooth_field import control_points, smooth_field
 
 Range = tuple[float, float]
 
@@ -19,8 +22,9 @@ Range = tuple[float, float]
 class ForegroundTransform(A.ImageOnlyTransform):
     """An image-only transform of a float32 `(H, W, C)` image, channel by channel, whose zeros stay zeros.
 
-    Subclasses give `draw(channels)`, the random numbers of one call, one row a channel, and
-    `change(channel, draw)`, which returns the changed `(H, W)` channel.
+    A volume `(D, H, W, C)` is changed as a whole, not slice by slice. Subclasses give `draw(channels)`, the random
+    numbers of one call, one row a channel, and `change(channel, draw)`, which returns the changed channel `(H, W)`
+    or `(D, H, W)`.
     """
 
     class InitSchema(A.ImageOnlyTransform.InitSchema):
@@ -51,6 +55,10 @@ class ForegroundTransform(A.ImageOnlyTransform):
                 result[..., index] = self.change(channel, draw) * foreground
         return result.reshape(img.shape)
 
+    def apply_to_volume(self, volume: np.ndarray, draws: np.ndarray, **params: Any) -> np.ndarray:
+        """Change every channel of `(D, H, W, C)` that has a foreground."""
+        return self.apply(volume, draws)
+
 
 class ChannelContrast(ForegroundTransform):
     """Gamma, contrast and brightness of each channel: `limits` are the ranges (gamma, gain, offset).
@@ -77,7 +85,9 @@ class ChannelContrast(ForegroundTransform):
         inside = channel[channel != 0]
         low, high, spread = float(inside.min()), float(inside.max()), float(inside.std())
         if high > low:
-            channel = cv2.pow(np.clip((channel - low) / (high - low), 0, 1), gamma) * (high - low) + low
+            share = np.clip((channel - low) / (high - low), 0, 1)
+            power = cv2.pow(share.reshape(len(share), -1), gamma).reshape(share.shape)
+            channel = power * (high - low) + low
         mean = float(inside.mean())
         return mean + gain * (channel - mean) + offset * spread
 
@@ -107,6 +117,8 @@ class ChannelBlur(ForegroundTransform):
 
     def change(self, channel: np.ndarray, draw: np.ndarray) -> np.ndarray:
         """Blur by the drawn sigma."""
+        if channel.ndim == 3:
+            return gaussian_filter(channel, float(draw), truncate=3)
         return cv2.GaussianBlur(channel, (0, 0), float(draw))
 
 
@@ -118,10 +130,47 @@ class LowResolution(ForegroundTransform):
 
     def change(self, channel: np.ndarray, draw: np.ndarray) -> np.ndarray:
         """Average over the larger pixels, then interpolate between them."""
+        if channel.ndim == 3:
+            small = [max(1, round(side / float(draw))) for side in channel.shape]
+            shrunk = _resized(channel, small, interpolation=cv2.INTER_AREA)
+            return _resized(shrunk, channel.shape, interpolation=cv2.INTER_LINEAR)
         height, width = channel.shape
         small = (max(1, round(width / float(draw))), max(1, round(height / float(draw))))
         shrunk = cv2.resize(channel, small, interpolation=cv2.INTER_AREA)
         return cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _resized(volume: np.ndarray, sides: Sequence[int], *, interpolation: int) -> np.ndarray:
+    """Resize `(D, H, W)` to `sides`, one axis after another, each as the rows of a picture."""
+    for axis, side in enumerate(sides):
+        lines = np.moveaxis(volume, axis, 0)
+        picture = np.ascontiguousarray(lines).reshape(len(lines), -1)
+        picture = cv2.resize(picture, (picture.shape[1], side), interpolation=interpolation)
+        volume = np.moveaxis(picture.reshape(side, *lines.shape[1:]), 0, axis)
+    return volume
+
+
+class ChannelBias(ForegroundTransform):
+    """A smooth field of gain in each channel, as coils leave it: `limits` is the range of its logarithm.
+
+    It is drawn at control points, `CELLS` intervals along each side, and acts on the distance from the
+    foreground's minimum, so that it suits z-scores too.
+    """
+
+    CELLS = 2
+
+    def __init__(self, limits: Range = (-0.4, 0.4), p: float = 0.5) -> None:
+        super().__init__(limits=limits, p=p)
+
+    def draw(self, channels: int) -> np.ndarray:
+        """The logarithms at the control points of each channel, shape `(channels, n, n, n)`."""
+        return self.random_generator.uniform(*self.limits, size=(channels, *3 * (control_points(self.CELLS),)))
+
+    def change(self, channel: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        """Multiply by the field; a slice by the field's first plane of control points."""
+        low = channel[channel != 0].min()
+        field = smooth_field(draw if channel.ndim == 3 else draw[0], channel.shape)
+        return (channel - low) * np.exp(field) + low
 
 
 class ChannelCurve(ForegroundTransform):

@@ -3,13 +3,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from math import ceil
 from typing import Any
 
 import numpy as np
 
-from mstl.data.augment3d import as_augmentation_3d, augment_volume, margin_of
+from mstl.data._albumentations import A
+from mstl.data.augment3d import augment_volume, augmentation_3d, border_of
 from mstl.data.case_windows import CaseWindows, Triple, inside, patch_sides
+from mstl.data.opencv import one_thread
+from mstl.data.passes import batch_places, steps_of_epoch
 from mstl.data.prepared import PreparedCase
 from mstl.errors import InputError
 
@@ -26,8 +28,8 @@ class PatchSampler:
     the classes in the case is drawn, each as likely, then a voxel of it. Other patches lie around any brain voxel.
     The voxel is not always in the patch's middle. Without `labels` masks are never opened and batches hold images
     only. `shuffle` orders each pass anew. `steps_per_epoch` cuts the endless row of passes into epochs of that
-    length; without it an epoch is one pass, its last batch maybe smaller. `augment` is a name that `mstl.data.augment3d`
-    knows, a Compose or None.
+    length; without it an epoch is one pass, its last batch maybe smaller. `augment` is a name of `mstl.data.augment3d`, a
+    Compose or None.
 
     `notes` are sentences on what was enlarged or padded.
 
@@ -57,7 +59,7 @@ class PatchSampler:
             )
         self.sides, self.notes = patch_sides(self.cases, self.patch, multiple_of=self.multiple_of)
         self._whole = not np.size(() if self.patch is None else self.patch)
-        self.augment = as_augmentation_3d(self.augment, crop=None if self._whole else self.sides)
+        self.augment = self._transform()
         self._counts: dict[int, np.ndarray] = {}
 
     def _check(self) -> None:
@@ -70,6 +72,17 @@ class PatchSampler:
         if not 0 <= self.lesion_share <= 1:
             raise InputError(f"lesion_share is {self.lesion_share}, expected between 0 and 1. Give such a share.")
 
+    def _transform(self) -> A.Compose | None:
+        if isinstance(self.augment, str):
+            spacing = np.mean([case.spacing for case in self.cases], axis=0)
+            return augmentation_3d(self.augment, crop=self.sides, spacing=spacing)
+        if self.augment is None or isinstance(self.augment, A.Compose):
+            return self.augment
+        raise InputError(
+            f"augment is {self.augment!r}, expected None, a name of mstl.data.augment3d, or an albumentations.Compose "
+            "of 3D transforms. Give one of these."
+        )
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_counts": {}}
 
@@ -81,7 +94,7 @@ class PatchSampler:
     @property
     def steps(self) -> int:
         """Batches of one epoch."""
-        return self.steps_per_epoch or ceil(self.patches / self.batch_size)
+        return steps_of_epoch(self.patches, batch_size=self.batch_size, steps_per_epoch=self.steps_per_epoch)
 
     @property
     def image_shape(self) -> tuple[int, int, int, int]:
@@ -102,10 +115,11 @@ class PatchSampler:
         places = self._places(epoch, index)
         images = empty((len(places), *self.image_shape), np.float32)
         masks = empty((len(places), *self.sides, 1), np.float32) if self.labels else None
-        for row, place in enumerate(places):
-            images[row], mask = self._sample(*place)
-            if masks is not None:
-                masks[row, ..., 0] = mask
+        with one_thread():
+            for row, place in enumerate(places):
+                images[row], mask = self._sample(*place)
+                if masks is not None:
+                    masks[row, ..., 0] = mask
         return (images,) if masks is None else (images, masks)
 
     def batch_cases(self, epoch: int, index: int) -> list[str]:
@@ -115,13 +129,9 @@ class PatchSampler:
 
     def _places(self, epoch: int, index: int) -> list[tuple[int, int]]:
         """Where a batch's patches stand: (pass, position in its order)."""
-        if not 0 <= index < self.steps:
-            raise IndexError(f"batch {index} of {self.steps}")
-        if self.steps_per_epoch:
-            start = (epoch * self.steps + index) * self.batch_size
-            return [divmod(place, self.patches) for place in range(start, start + self.batch_size)]
-        start = index * self.batch_size
-        return [(epoch, place) for place in range(start, min(start + self.batch_size, self.patches))]
+        return batch_places(
+            epoch, index, length=self.patches, batch_size=self.batch_size, steps_per_epoch=self.steps_per_epoch
+        )
 
     def _case(self, number: int, offset: int) -> int:
         """Which case stands at `offset` of pass `number`."""
@@ -134,23 +144,25 @@ class PatchSampler:
         start = self._start(case, np.random.default_rng((self.seed, PLACE, number, offset)))
         if self.augment is None:
             return self._windows.read(case, start, self.sides)
-        border = [0 if self._whole else ceil((margin_of(self.augment) - 1) * side / 2) for side in self.sides]
-        start, sides = np.subtract(start, border), np.add(self.sides, 2 * np.array(border))
-        image, mask = self._windows.read(case, start.tolist(), sides.tolist())
-        return augment_volume(self.augment, image, mask, seed=(self.seed, DRAW, number, offset), crop=self.sides)
+        border = np.zeros(3, int) if self._whole else np.array(border_of(self.augment, self.sides))
+        larger = np.add(self.sides, 2 * border).tolist()
+        image, mask = self._windows.read(case, np.subtract(start, border).tolist(), larger)
+        return augment_volume(self.augment, image, mask, seed=(self.seed, DRAW, number, offset), sides=self.sides)
 
     def _start(self, case: int, random: np.random.Generator) -> Triple:
-        """Where the patch begins, drawn."""
-        centre = None
+        """Where the patch begins, drawn; a whole volume is in the middle."""
+        shape = self._windows.shape(case)
+        centre = tuple(length // 2 for length in shape)
         if not self._whole:
             lesion = self.labels and random.random() < self.lesion_share
-            centre = (self._lesion_voxel(case, random) if lesion else None) or self._brain_voxel(case, random)
-        shape = self._windows.shape(case)
-        centre = centre or tuple(length // 2 for length in shape)
-        shifts = [0 if self._whole else int(random.integers(-(side // 4), side // 4 + 1)) for side in self.sides]
+            centre = (self._lesion_voxel(case, random) if lesion else None) or self._brain_voxel(case, random) or centre
+            centre = [
+                place + int(random.integers(-(side // 4), side // 4 + 1))
+                for place, side in zip(centre, self.sides, strict=True)
+            ]
         return tuple(
-            inside(place + shift - side // 2, side=side, length=length)
-            for place, shift, side, length in zip(centre, shifts, self.sides, shape, strict=True)
+            inside(place - side // 2, side=side, length=length)
+            for place, side, length in zip(centre, self.sides, shape, strict=True)
         )
 
     def _lesion_voxel(self, case: int, random: np.random.Generator) -> Triple | None:

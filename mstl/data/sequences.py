@@ -11,7 +11,8 @@ from mstl.errors import InputError
 class BatchSequence(keras.utils.Sequence):
     """The batches of a sampler in the current `epoch`, which `on_epoch_end` moves on.
 
-    Arrays are those of the sampler. With `workers` > 1 that many processes compute the batches that follow. To resume, set `epoch`. Without `advance` every epoch is the same: for
+    Arrays are those of the sampler. With `workers` > 1 that many processes compute the batches
+    that follow. To resume, set `epoch`. Without `advance` every epoch is the same: for
     validation. Give it to `fit` with `shuffle=False`: the sampler shuffles, and Keras would shuffle again by
     a seed that nobody records.
 

@@ -1,16 +1,16 @@
 """Which slices of prepared cases make which batch: a pure function of (seed, epoch, index)."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from math import ceil
 from typing import Any
 
-import cv2
 import numpy as np
 
+from mstl.data.opencv import one_thread
+from mstl.data.passes import batch_places, steps_of_epoch
 from mstl.data.prepared import PreparedCase
 from mstl.data.slice_file import SliceFile
 from mstl.data.transforms import as_compose, augment_pair
@@ -125,7 +125,7 @@ class SliceSampler:
     @property
     def steps(self) -> int:
         """Batches of one epoch."""
-        return self.steps_per_epoch or ceil(self.slices / self.batch_size)
+        return steps_of_epoch(self.slices, batch_size=self.batch_size, steps_per_epoch=self.steps_per_epoch)
 
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:
@@ -150,7 +150,7 @@ class SliceSampler:
         places = self._places(epoch, index)
         images = empty((len(places), *self.image_shape), np.float32)
         masks = empty((len(places), *self.image_shape[:2], 1), np.float32) if self.labels else None
-        with _one_thread():
+        with one_thread():
             for row, place in enumerate(places):
                 image, mask = self._sample(*place)
                 _centre(image, images[row])
@@ -165,13 +165,9 @@ class SliceSampler:
 
     def _places(self, epoch: int, index: int) -> list[tuple[int, int]]:
         """Where a batch's slices stand: (pass, position in its order)."""
-        if not 0 <= index < self.steps:
-            raise IndexError(f"batch {index} of {self.steps}")
-        if self.steps_per_epoch:
-            start = (epoch * self.steps + index) * self.batch_size
-            return [divmod(place, self.slices) for place in range(start, start + self.batch_size)]
-        start = index * self.batch_size
-        return [(epoch, place) for place in range(start, min(start + self.batch_size, self.slices))]
+        return batch_places(
+            epoch, index, length=self.slices, batch_size=self.batch_size, steps_per_epoch=self.steps_per_epoch
+        )
 
     def _order(self, number: int) -> np.ndarray:
         """Rows (case, slice) of pass `number` in their order."""
@@ -212,17 +208,6 @@ class SliceSampler:
         if mask_file is None:
             return image[0], np.zeros((height, width), np.uint8)
         return image[0], mask_file.read(position, position + 1)[0]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """OpenCV on one thread: on a slice two are no faster, and wait for each other where cores are busy."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(0)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _centre(source: np.ndarray, target: np.ndarray) -> None:

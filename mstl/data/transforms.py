@@ -154,7 +154,7 @@ class _SeededCopy:
     def __init__(self, transform: A.Compose) -> None:
         self.compose = deepcopy(transform)
         self.compose.set_mask_interpolation(cv2.INTER_NEAREST)
-        self.parts = list(_walk(self.compose))
+        self.parts = list(walk(self.compose))
         for part in self.parts:
             part.random_generator, part.py_random = np.random.Generator(np.random.PCG64(0)), Stream()
 
@@ -170,10 +170,11 @@ class _SeededCopy:
         return self.compose(**data)
 
 
-def _walk(part: A.BasicTransform | A.BaseCompose) -> Iterator[A.BasicTransform | A.BaseCompose]:
+def walk(part: A.BasicTransform | A.BaseCompose) -> Iterator[A.BasicTransform | A.BaseCompose]:
+    """A pipeline, its parts and theirs, in order."""
     yield part
     for inner in getattr(part, "transforms", ()):
-        yield from _walk(inner)
+        yield from walk(inner)
 
 
 def _states(seed: Seed, count: int) -> list[int]:
