@@ -298,7 +298,7 @@ FAULTS: dict[str, Fault] = {
     "a brain mask in the corner": Fault(voxels("brain_mask", in_the_corner), "brain-mask-outside", role="brain_mask"),
     "an interpolated mask": Fault(voxels("mask", soft), "soft-mask", fixable=True),
     "a mask of 0 and 255": Fault(voxels("mask", lambda data: data * 255), "scaled-mask", fixable=True),
-    "a mask of labels": Fault(voxels("mask", labelled), "labels-mask"),
+    "a mask of labels": Fault(voxels("mask", labelled), "labels-mask", "note"),
     "a normalised mask": Fault(voxels("mask", lambda data: (data - 0.1) / 0.3), "other-mask"),
     "an empty mask": Fault(voxels("mask", np.zeros_like), "empty-mask", "warning"),
     "an empty brain mask": Fault(voxels("brain_mask", np.zeros_like), "empty-brain-mask", role="brain_mask"),

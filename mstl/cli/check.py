@@ -10,6 +10,8 @@ import typer
 import mstl
 from mstl.cli.terminal import console, escaped, progress
 from mstl.data.checks.finding import Finding, by_case, count_levels
+from mstl.data.checks.labels import RULE
+from mstl.data.labels import shown
 from mstl.data.mend import COHORT, mend_cohort
 from mstl.errors import InputError
 from mstl.files import new_folder, write_json
@@ -60,6 +62,7 @@ def _examine(sides: Mapping[str, mstl.Cohort], out: Path, title: str, *, notes: 
     counts = count_levels(findings)
     _print(findings if notes else [one for one in findings if one.level != "note"])
     _print_verdict(counts, f"{len(cases)} cases of {len({case.subject for case in cases})} subjects")
+    _print_labels(findings)
     write_json(out / "check.json", {"cases": len(cases), "counts": counts, "findings": [f.to_dict() for f in findings]})
     page = write_check_page(cases, findings, out=out / "check.html", title=title)
     console.print(f"Wrote {page}.", soft_wrap=True)
@@ -114,3 +117,20 @@ def _print_verdict(counts: Mapping[str, int], what: str) -> None:
     found = ", ".join(f"{count} {level}{'s' * (count != 1)}" for level, count in counts.items() if count)
     verdict = "" if counts["error"] or counts["warning"] else "nothing is wrong" + (", " if found else "")
     console.print(f"{what}: {verdict}{found}.", highlight=False)
+
+
+def _print_labels(findings: list[Finding]) -> None:
+    """The labels of the cohort's masks, where they hold several: voxels of each, in how many masks, and what to do."""
+    from rich.table import Table
+
+    held = [finding.details["labels"] for finding in findings if finding.rule == RULE]
+    names = sorted({int(name) for labels in held for name in labels})
+    if not held:
+        return
+    table = Table("label", "masks", "voxels", box=None, pad_edge=False)
+    for name in names:
+        voxels = [labels[str(name)] for labels in held if str(name) in labels]
+        table.add_row(str(name), f"{len(voxels)} of {len(held)}", f"{sum(voxels):,}")
+    console.print(table)
+    options = f"'mstl prepare --labels {shown(names)}' keeps the classes, --binarise-masks makes one of all."
+    console.print(options, soft_wrap=True, highlight=False)

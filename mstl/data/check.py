@@ -7,7 +7,7 @@ from functools import partial
 import joblib
 
 from mstl.data.case import Case
-from mstl.data.checks import alignment, contrast, duplicates, grids, intensity, masks, outliers, placement
+from mstl.data.checks import alignment, contrast, duplicates, grids, intensity, labels, masks, outliers, placement
 from mstl.data.checks.finding import Finding, by_case
 from mstl.data.checks.measures import CaseMeasures, measure_case
 from mstl.data.checks.sides import shared_subjects
@@ -35,8 +35,9 @@ def check_cohort(
 
     An error cannot be used or is surely wrong, a warning is worth a look, a note is good to know: `Finding.level`.
     `sides` are the parts of a split by name, whose cases are of the cohort: nobody may stand on two of them.
-    `binarise_masks` lets soft masks pass. `jobs` cases are read at a time (joblib). `progress` is called with a
-    case's name when it is done. A file that cannot be read is a finding; nothing is raised.
+    Masks with several labels are sound, and a note says which they hold; `binarise_masks` lets soft masks pass. `jobs`
+    cases are read at a time (joblib). `progress` is called with a case's name when it is done. A file that cannot be
+    read is a finding; nothing is raised.
     """
     check_jobs(jobs)
     cases = {_key(case): case for case in [*cohort, *(case for side in (sides or {}).values() for case in side)]}
@@ -56,7 +57,8 @@ def judge(
     binarise_masks: bool = False,
 ) -> list[Finding]:
     """What all rules find in cases that were measured, the worst case first; arguments as of `check_cohort`."""
-    findings = [finding for case in measured for finding in _of_case(case, binarise_masks)]
+    known = labels.cohort_labels(measured)
+    findings = [finding for case in measured for finding in _of_case(case, binarise_masks, known)]
     findings += [*_of_cohort(measured, sides or {}), *shared_subjects(sides or {})]
     return [finding for found in by_case(findings).values() for finding in found]
 
@@ -66,9 +68,10 @@ def _key(case: Case) -> tuple:
     return case.name, *sorted((role, str(path)) for role, path in case.files.items())
 
 
-def _of_case(case: CaseMeasures, binarise_masks: bool) -> Iterator[Finding]:
+def _of_case(case: CaseMeasures, binarise_masks: bool, known: Sequence[int]) -> Iterator[Finding]:
     yield from case.findings
-    yield from masks.mask_values(case, binarise=binarise_masks)
+    if not labels.holds_labels(case, known):
+        yield from masks.mask_values(case, binarise=binarise_masks)
     for rule in CASE_RULES:
         yield from rule(case)
 
@@ -79,6 +82,9 @@ def _of_cohort(cases: Sequence[CaseMeasures], sides: Mapping[str, Sequence[Case]
     yield from duplicates.alike_scans(cases, sides=where)
     yield from outliers.odd_spacing(cases)
     yield from outliers.odd_view(cases)
+    yield from labels.labelled_masks(cases)
+    yield from labels.rare_labels(cases)
+    yield from labels.mixed_conventions(cases)
 
 
 def _sides_of(sides: Mapping[str, set[str]], case: str) -> frozenset[str]:

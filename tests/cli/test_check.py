@@ -52,9 +52,9 @@ def test_a_sound_cohort_passes_and_leaves_its_record_beside_the_csv(run, sound):
 
 
 def test_an_error_ends_in_exit_code_1(run, faulty, tmp_path):
-    code, said = run("check", faulty("a mask of labels"), "--out", tmp_path / "out")
+    code, said = run("check", faulty("a normalised mask"), "--out", tmp_path / "out")
     assert code == 1
-    assert "several labels" in said
+    assert "Is it a mask at all?" in said
     assert "Traceback" not in said
     assert json.loads((tmp_path / "out" / "check.json").read_text())["counts"]["error"] == 1
 
@@ -110,3 +110,10 @@ def test_what_cannot_be_meant_is_refused(run, sound, tmp_path, monkeypatch, argu
     code, said = run("check", *arguments)
     assert code == 1
     assert message in said
+
+
+def test_labels_are_shown_with_their_voxels_and_are_no_error(run, faulty, tmp_path):
+    code, said = run("check", faulty("a mask of labels"), "--out", tmp_path / "out")
+    assert code == 0
+    assert "label masks voxels 1 1 of 1" in said
+    assert "'mstl prepare --labels 1,2,3' keeps the classes" in said

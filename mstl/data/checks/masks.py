@@ -1,4 +1,4 @@
-"""Rules about the values and the extent of masks: soft, labelled, empty, too large, out of the brain, specks."""
+"""Rules about the values and the extent of masks: soft, scaled, empty, too large, out of the brain, specks."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -8,19 +8,18 @@ from mstl.data.checks.measures import SPECK_VOXELS, CaseMeasures, MaskMeasures
 
 LARGEST_SHARE = 0.4  # of the foreground: no lesion is that large
 OUTSIDE_ERROR, OUTSIDE_WARNING = 0.5, 0.1  # share of the mask that lies on background
-_ENDS = {"soft": "fractions", "scaled": "0 and one other value", "labels": "several labels", "other": "other values"}
+_ENDS = {"soft": "fractions", "scaled": "0 and one other value", "other": "other values"}
 
 
 def mask_values(case: CaseMeasures, *, binarise: bool = False) -> Iterator[Finding]:
-    """Masks that hold something else than 0 and 1; with `binarise` it is said, and no error."""
+    """Masks that hold neither 0 and 1 nor labels (`labels`); with `binarise` it is said, and no error."""
     mask = case.mask
-    if mask is None or mask.kind == "binary":
+    if mask is None or mask.kind in ("binary", "labels"):
         return
     shown = ", ".join(f"{value:.3g}" for value in mask.values)
     remedy = {
         "soft": "It was interpolated or is a probability: export it again, or cut it at 0.5 with --binarise-masks.",
         "scaled": "Divide by it, or cut at 0.5 with --binarise-masks.",
-        "labels": "Choose the labels that are lesion; --binarise-masks makes one class of all.",
         "other": "Is it a mask at all? Export it again.",
     }[mask.kind]
     yield Finding(

@@ -18,6 +18,7 @@ from mstl.data.checks.head import head_signals
 from mstl.data.checks.pose import Fit, fit_mask
 from mstl.data.checks.reading import file_finding, header_findings, possible_grids
 from mstl.data.grid import Grid, resample
+from mstl.data.labels import proposed_labels
 from mstl.data.volume import Volume, read_volume
 from mstl.errors import InputError
 
@@ -59,7 +60,8 @@ class MaskMeasures:
     """A mask in a few numbers.
 
     values: some of those that differ, from the lowest to the highest; kind: "binary", "scaled" (0 and one other),
-    "soft" (within 0 to 1), "labels" (whole numbers) or "other". outside: share of lesion that lies on no foreground of
+    "soft" (within 0 to 1), "labels" (whole numbers) or "other"; labels: voxels of each label, where the values can be
+    labels. outside: share of lesion that lies on no foreground of
     the scan. twins: modalities on its grid. fit: how it fits its twins; stored_fit: how its array would fit the scan
     of equal shape whose affine is another one, and resampled_fit where its own affine is believed. Of a brain mask
     overlaps say the same two: its Dice with the foreground of the first scan.
@@ -79,6 +81,7 @@ class MaskMeasures:
     stored_fit: Fit | None = None
     resampled_fit: Fit | None = None
     overlaps: tuple[float, float] | None = None
+    labels: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +190,7 @@ def _measure_mask(
         "path": volume.path, "grid": volume.grid, "kind": kind, "values": values, "voxels": voxels,
         "ml": voxels * volume.grid.voxel_ml, "lesions": lesions,
         "specks": specks, "outside": min(outside, default=None), "twins": tuple(twins),
+        "labels": {} if kind in ("soft", "other") else _count_labels(volume.data),
     }  # fmt: skip
     if poses and twins:
         measures["fit"] = fit_mask(mask, twins)
@@ -208,9 +212,16 @@ def mask_kind(data: np.ndarray) -> tuple[str, tuple[float, ...]]:
         return "binary", shown
     if len(values) <= 2 and values[0] == 0:
         return ("soft" if values[-1] < 1 else "scaled"), shown
-    if np.all(values == np.rint(values)):
+    if proposed_labels(values.tolist()):
         return "labels", shown
     return ("soft" if values[0] >= 0 and values[-1] <= 1 else "other"), shown
+
+
+def _count_labels(data: np.ndarray) -> dict[int, int]:
+    """Voxels of every value of a mask of labels but 0; none where a value can be no label."""
+    values, counts = np.unique(data[data != 0], return_counts=True)
+    possible = bool(proposed_labels(values.tolist()))
+    return dict(zip(map(int, values), map(int, counts), strict=True)) if possible else {}
 
 
 def _count_lesions(mask: np.ndarray) -> tuple[int, int]:

@@ -87,5 +87,6 @@ def _add(findings: Findings, image: Path, label: Path | None, columns: list[str]
 MSD = Layout(
     find_msd,
     example="Task01_BrainTumour/dataset.json",
-    remark="Masks hold a label a tissue; pass --binarise-masks to later commands to take them all for lesion.",
+    remark="Masks hold a label a tissue: 'mstl check' shows them, 'mstl prepare --labels ...' keeps them as classes, "
+    "--binarise-masks takes them all for lesion.",
 )

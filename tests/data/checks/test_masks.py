@@ -11,7 +11,7 @@ from mstl.data.checks.masks import (
 )
 
 
-@pytest.mark.parametrize(("kind", "fixable"), [("soft", True), ("scaled", True), ("labels", False), ("other", False)])
+@pytest.mark.parametrize(("kind", "fixable"), [("soft", True), ("scaled", True), ("other", False)])
 def test_other_values_than_0_and_1_are_an_error_unless_asked_for(case, mask, kind, fixable):
     soft = case(mask=mask(kind=kind, values=(0.0, 0.3, 1.0)))
     (found,) = mask_values(soft)

@@ -56,8 +56,8 @@ def test_a_case_of_missing_files_is_measured_too():
     ("values", "kind"),
     [
         ([0, 0], "binary"), ([1, 1], "binary"), ([0, 1], "binary"), ([0, 255], "scaled"), ([0, 0.5, 1], "soft"),
-        ([0, 0.7], "soft"), ([0, 1, 2, 4], "labels"), ([-1, 0, 1], "labels"), ([0, 0.5, 3], "other"),
-        ([-0.5, 2.2], "other"),
+        ([0, 0.7], "soft"), ([0, 1, 2, 4], "labels"), ([-1, 0, 1], "other"), ([0, 1, 300], "other"),
+        ([0, 0.5, 3], "other"), ([-0.5, 2.2], "other"),
     ],
 )  # fmt: skip
 def test_masks_are_told_by_their_values_however_they_are_stored(values, kind):
