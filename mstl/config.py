@@ -5,18 +5,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from mstl.errors import InputError
-from mstl.settings import Settings, check_counts, check_crop, check_decay, check_rate, check_seed
+from mstl.settings import Settings, check_counts, check_crop, check_decay, check_precision, check_rate, check_seed
 
 SIDE_MULTIPLE = 32  # what five poolings need
 GRADUAL, NOTHING = "gradual", "none"
 RANDOM = "random"
+AUTO = "auto"
 TWIN = "twin"  # folder, in the run of an experiment with `twin`, of the training from scratch
 FREEZE_NORMS = ("freeze", "train")
 
 
 @dataclass(frozen=True)
 class Training:
-    """Settings of `mstl.fit`: the loss, the schedule, and which slices make a batch.
+    """Settings of `mstl.fit`: the loss, the schedule, and which slices or patches make a batch.
 
     Schedule: `learning_rate` stays ("constant") or falls to zero along a cosine (`decay: cosine`); it is
     multiplied by `plateau_factor` after each `plateau_patience` epochs without improvement, and the training
@@ -25,9 +26,15 @@ class Training:
     0.99) says how long batch norm remembers: a training of a few hundred steps wants 0.9, or its moving
     statistics, which prediction uses, still hold the initial ones.
 
-    Sampling: `keep` is "lesion", "balanced", "brain" or "all" slices; `crop` a side in pixels (None: whole slices);
-    `augment` "none", "thesis", "strong" or "wide"; `context` neighbouring slices at each side as further channels;
-    `workers` processes that prepare batches ahead.
+    Sampling of slices: `keep` is "lesion", "balanced", "brain" or "all"; `crop` a side in pixels (None: whole
+    slices); `context` neighbouring slices at each side as further channels. Of volumes, for a 3D model: `patch` are
+    sides (D, H, W) in voxels, one number a cube (none: whole volumes); `lesion_patches` is the share of patches around
+    a lesion; `overlap` that of neighbouring windows at prediction. Of both: `augment`, a name of
+    `mstl.data.transforms` or `mstl.data.augment3d` ("auto": "thesis" for slices, "flips" for volumes); `workers`
+    processes that prepare batches ahead.
+
+    `precision` is that of the computations: "float32", "mixed_bfloat16" or "mixed_float16"; weights, losses and
+    probabilities are float32 in each.
 
     Freezing: `freeze` is a policy or a list of them, as of `mstl.freeze`; empty leaves the model's flags as they
     are, "none" lets all train. `freeze_norm: train` leaves normalisations of the frozen part training. `freeze:
@@ -49,7 +56,11 @@ class Training:
     keep: str = "balanced"
     crop: int | None = None
     context: int = 0
-    augment: str = "thesis"
+    patch: tuple[int, ...] = ()
+    lesion_patches: float = 0.6
+    overlap: float = 0.5
+    augment: str = AUTO
+    precision: str = "float32"
     workers: int = 1
     seed: int = 0
     freeze: tuple[str, ...] = ()
@@ -63,10 +74,22 @@ class Training:
         check_counts(self, names=[name for name in whole if name not in ("seed", "context")])
         check_counts(self, names=["context"], least=0)
         check_crop(self.crop, multiple=SIDE_MULTIPLE)
+        self._set_patch()
+        check_precision(self.precision)
         check_seed(self.seed)
         check_rate(self.learning_rate)
         if not 0 < self.plateau_factor < 1:
             raise InputError(f"plateau_factor is {self.plateau_factor}; between 0 and 1 is expected, as 0.2.")
+
+    def _set_patch(self) -> None:
+        sides = (self.patch,) if isinstance(self.patch, int) else tuple(self.patch)
+        object.__setattr__(self, "patch", sides * 3 if len(sides) == 1 else sides)
+        if len(self.patch) not in (0, 3) or any(side < 1 for side in self.patch):
+            raise InputError(f"patch is {list(self.patch)}; three sides of at least 1 are expected, as [64, 64, 64].")
+        if not 0 <= self.lesion_patches <= 1:
+            raise InputError(f"lesion_patches is {self.lesion_patches}; between 0 and 1 is expected, as 0.6.")
+        if not 0 <= self.overlap < 1:
+            raise InputError(f"overlap is {self.overlap}; from 0 to below 1 is expected, as 0.5.")
 
     def _set_freezing(self) -> None:
         for name, kind in (("freeze", str), ("unfreeze_epochs", int)):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SIDES = ("train_subjects", "validation_subjects", "test_subjects")
 DECAYS = ("constant", "cosine")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 LARGEST_SEED = 2**32 - 1
 PRETRAINING = "pretraining"  # the key of an experiment that is not one of 'mstl train'
 
@@ -128,6 +129,12 @@ def check_decay(decay: str) -> None:
     """Raise `InputError` where `decay` is no way for the learning rate to fall."""
     if decay not in DECAYS:
         raise InputError(f"decay is '{decay}'; expected one of {', '.join(DECAYS)}. Mend it.")
+
+
+def check_precision(precision: str) -> None:
+    """Raise `InputError` where `precision` is no policy of computing."""
+    if precision not in PRECISIONS:
+        raise InputError(f"precision is '{precision}'; expected one of {', '.join(PRECISIONS)}. Mend it.")
 
 
 def check_rate(rate: float) -> None:

@@ -15,6 +15,7 @@ WHOLE = st.integers(1, 10**9)
 BY_TYPE = {
     "int": WHOLE,
     "int | None": st.none() | WHOLE,
+    "float": st.floats(0, 0.9),
     "float | None": st.none() | st.floats(0.1, 0.9),
     "str": WORDS,
     "bool": st.booleans(),
@@ -31,6 +32,8 @@ BY_NAME = {
     "init_include": st.lists(WORDS, max_size=3).map(tuple),
     "init_rename": st.lists(st.sampled_from(["a => b", "^x/ => ", "(.) => \\1"]), max_size=2).map(tuple),
     "learning_rate": st.floats(0, 1e6),
+    "patch": st.sampled_from([(), (8, 16, 24)]),
+    "precision": st.sampled_from(["float32", "mixed_bfloat16", "mixed_float16"]),
     "plateau_factor": st.floats(0, 1, exclude_min=True, exclude_max=True),
     "train_subjects": st.just(()),
 }
@@ -59,6 +62,12 @@ def test_an_experiment_goes_to_yaml_and_back(tmp_path_factory, experiment):
     experiment.save(path)
     assert Experiment.load(path) == experiment
     assert Experiment.from_dict(experiment.to_dict()) == experiment
+
+
+def test_a_patch_is_three_sides_or_one_of_a_cube(tmp_path):
+    path = file(tmp_path, "patch: 64")
+    assert Experiment.load(path).patch == (64, 64, 64)
+    assert Experiment.load(path, changes=["patch=[16, 96, 96]"]).patch == (16, 96, 96)
 
 
 def test_what_to_freeze_is_a_policy_or_a_list_and_epochs_a_number_or_a_list(tmp_path):
@@ -109,7 +118,9 @@ def test_training_gives_the_arguments_of_fit_alone():
     assert set(Training().training()) == {field.name for field in fields(Training)}
 
 
-@pytest.mark.parametrize("wrong", ["crop=100", "seed=4294967296"])
+@pytest.mark.parametrize(
+    "wrong", ["crop=100", "seed=4294967296", "patch=[8, 8]", "patch=0", "lesion_patches=2", "overlap=1", "precision=int8"]
+)
 def test_values_that_would_fail_later_are_refused_at_once(tmp_path, wrong):
     (tmp_path / "e.yaml").write_text("epochs: 1")
     with pytest.raises(InputError, match=wrong.partition("=")[0]):

@@ -8,7 +8,6 @@ from mstl.config import SIDE_MULTIPLE
 from mstl.errors import InputError
 from mstl.models.resolution import steps_of
 
-
 VOLUME_RANK = 5  # (N, D, H, W, C)
 
 

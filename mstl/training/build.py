@@ -17,12 +17,14 @@ EXAMPLE_CHANNELS = 3  # of a model that is named without them
 
 
 def build_for(experiment: Experiment, preparation: dict, *, seed: int | None = None) -> keras.Model:
-    """Build `experiment.model` for cases with `preparation`'s modalities, its weights drawn from `seed`.
+    """Build `experiment.model` for cases with `preparation`'s modalities and labels, its weights drawn from `seed`.
 
     Raises `InputError` for a model or an option of it that does not exist.
     """
     channels = input_channels(len(preparation["modalities"]), context=experiment.context)
     options = {"stem": experiment.stem} if takes(experiment.model, "stem") else {}
+    if (labels := preparation.get("labels")) and takes(experiment.model, "num_classes"):
+        options["num_classes"] = len(labels) + 1
     return build_model(experiment.model, seed=seed, channels=channels, **(options | experiment.model_options))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 
 from mstl._keras import keras, tf
-from mstl.data.sequences import SliceSequence
+from mstl.data.sequences import BatchSequence
 from mstl.errors import TrainingError
 
 
@@ -15,7 +15,7 @@ class FiniteGuard(keras.callbacks.Callback):
     epoch, and the losses of validation with them. Put this before the callbacks that write.
     """
 
-    def __init__(self, sequence: SliceSequence) -> None:
+    def __init__(self, sequence: BatchSequence) -> None:
         super().__init__()
         self.sequence = sequence
         self.epoch = self.batch = 0

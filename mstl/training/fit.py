@@ -4,15 +4,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from mstl._keras import keras
 from mstl.config import Experiment, Training, input_channels
 from mstl.data.prepared import PreparedCohort
-from mstl.data.sequences import SliceSequence
-from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
 from mstl.files import write_json
 from mstl.models import recipe_of
-from mstl.models.sides import check_sides, side_multiple
+from mstl.training.batches import training_batches
 from mstl.training.environment import environment
 from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.loop import run_epochs
@@ -37,10 +37,12 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **settings,
 ) -> Run:
-    """Train `model` on the slices of `train` and return the run, written to the folder `out`.
+    """Train `model` on slices or patches of `train` and return the run, written to the folder `out`.
 
-    model: images `(N, H, W, C)` to probabilities `(N, H, W, 1)`; compiled here with Adam.
-    validation: chooses the best weights by the pooled Dice of its slices; without it the last are the best.
+    model: images `(N, H, W, C)` or volumes `(N, D, H, W, C)` to probabilities `(N, ..., K)`; compiled here with Adam.
+    One output channel is for masks of 0 and 1, more are background and each class.
+    validation: chooses the best weights by the pooled Dice of its voxels, with several classes the mean over them;
+    without it the last are the best.
     test: never read, only noted in the run, so that `mstl predict` and the report know who was held out.
     resume: go on from the last finished epoch of `out`; ends with the weights of a training never stopped.
     settings: see `mstl.config.Training`.
@@ -54,8 +56,9 @@ def fit(
     check_apart(sides)
     _check_masks({"train": train, "validation": validation})
     _check_model(model, train, training)
-    loss = get_loss(training.loss)  # this and the next may refuse: before the folder
-    sampler, held_out = _slices(train, validation, training, multiple=side_multiple(model))
+    classes = model.output_shape[-1]
+    loss = get_loss(training.loss, num_classes=classes)  # this and the next may refuse: before the folder
+    sampler, held_out = training_batches(model, train, validation, training)
     report, thawing = freeze_for(model, training)
     facts = environment([*train, *(validation or ())], seed=training.seed)
     experiment = _experiment(model, training, sides)
@@ -63,7 +66,8 @@ def fit(
     out = open_run_folder(out, experiment, **begun, resume=resume)
     if training.batch_norm_momentum is not None:
         _set_batch_norm_momentum(model, training.batch_norm_momentum)
-    model.compile(keras.optimizers.Adam(training.learning_rate), loss, training_metrics())
+    metrics = training_metrics(num_classes=classes, labels=train.labels)
+    model.compile(keras.optimizers.Adam(training.learning_rate), loss, metrics)
     if thawing:
         thawing.build_optimizer()
         callbacks = [thawing, *callbacks]
@@ -86,45 +90,6 @@ def _set_batch_norm_momentum(model: keras.Model, momentum: float) -> None:
             layer.momentum = momentum
 
 
-def _slices(
-    train: PreparedCohort, validation: PreparedCohort | None, training: Training, *, multiple: int
-) -> tuple[SliceSampler, SliceSequence | None]:
-    """What draws training slices, and the validation batches; sides are multiples of `multiple`."""
-    if training.crop is not None:
-        check_sides((training.crop, training.crop), multiple=multiple)
-    held_out = None if validation is None else _validation_batches(validation, training, multiple)
-    return _training_sampler(train, training, multiple), held_out
-
-
-def _training_sampler(cases: PreparedCohort, training: Training, multiple: int) -> SliceSampler:
-    return SliceSampler(
-        cases,
-        batch_size=training.batch_size,
-        keep=training.keep,
-        seed=training.seed,
-        augment=training.augment,
-        crop=None if training.crop is None else (training.crop, training.crop),
-        context=training.context,
-        multiple_of=multiple,
-        steps_per_epoch=training.steps_per_epoch,
-    )
-
-
-def _validation_batches(cases: PreparedCohort, training: Training, multiple: int) -> SliceSequence:
-    """Every slice in order, or the same random draw of `validation_steps` batches in every epoch."""
-    sampler = SliceSampler(
-        cases,
-        batch_size=training.batch_size,
-        keep="all",
-        shuffle=training.validation_steps is not None,
-        seed=training.seed,
-        context=training.context,
-        multiple_of=multiple,
-        steps_per_epoch=training.validation_steps,
-    )
-    return SliceSequence(sampler, advance=False)
-
-
 def _check_model(model: keras.Model, train: PreparedCohort, training: Training) -> None:
     modalities = train.preparation["modalities"]
     channels = input_channels(len(modalities), context=training.context)
@@ -134,8 +99,25 @@ def _check_model(model: keras.Model, train: PreparedCohort, training: Training) 
             f"The model takes {given} channels, the prepared cases have {channels} ({', '.join(modalities)}, "
             f"context {training.context}). Build the model with channels={channels}."
         )
-    if classes != 1:
-        raise InputError(f"The model gives {classes} channels; masks of 0 and 1 need one. Build it with num_classes=1.")
+    _check_classes(classes, train)
+
+
+def _check_classes(classes: int, train: PreparedCohort) -> None:
+    """Raise `InputError` where a model of that many output channels is not for the masks of `train`."""
+    labels = train.labels or (1,)
+    fitting = (1, 2) if len(labels) == 1 else (len(labels) + 1,)
+    if classes not in fitting:
+        raise InputError(
+            f"The model gives {classes} channels; masks of {', '.join(map(str, (0, *labels)))} need {fitting[-1]}. "
+            f"Build it with num_classes={fitting[0]}."
+        )
+    totals = np.sum([case.class_voxels for case in train], axis=0)
+    absent = [str(label) for label, total in zip(labels, totals, strict=True) if not total]
+    if absent and train.labels:
+        raise InputError(
+            f"No training case has a voxel of label {', '.join(absent)}, so it cannot be learned. Add cases that have "
+            "it to the training subjects, or prepare without it (--labels)."
+        )
 
 
 def _check_masks(sides: Sides) -> None:
@@ -154,7 +136,7 @@ def _experiment(model: keras.Model, training: Training, sides: Sides) -> Experim
         **subjects_of(sides),
         prepared=str(sides["train"].folder.resolve()),
         **told,
-        model_options=recipe,
+        model_options={name: list(value) if isinstance(value, tuple) else value for name, value in recipe.items()},
         **_init_settings(model),
     )
 

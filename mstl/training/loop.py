@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mstl._keras import keras, tf
-from mstl.data.sequences import SliceSequence
+from mstl.data.sequences import BatchSequence
 from mstl.data.workers import Sampler
 from mstl.training.finite import FiniteGuard
 from mstl.training.recorder import RunRecorder
@@ -15,7 +15,7 @@ Callbacks = Sequence[keras.callbacks.Callback]
 def run_epochs(
     model: keras.Model,
     sampler: Sampler,
-    validation: SliceSequence | None,
+    validation: BatchSequence | None,
     recorder: RunRecorder,
     *,
     before: Callbacks = (),
@@ -27,7 +27,7 @@ def run_epochs(
     Raises `TrainingError` as `FiniteGuard` does, and by what a batch could not be made, such as an `InputError`.
     """
     settings, done = recorder.settings, len(recorder.history)
-    batches = SliceSequence(sampler, workers=settings.workers, epoch=done)
+    batches = BatchSequence(sampler, workers=settings.workers, epoch=done)
     board = keras.callbacks.TensorBoard(str(recorder.folder / "tensorboard"), write_graph=False)
     try:
         model.fit(

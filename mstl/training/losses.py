@@ -13,6 +13,7 @@ from collections.abc import Callable
 from mstl._keras import tf
 from mstl.errors import InputError
 from mstl.models.replicas import summed
+from mstl.training.class_losses import CLASS_LOSSES
 
 EPSILON = 1e-7  # probabilities are cut to [EPSILON, 1 - EPSILON] before a logarithm
 SMOOTH = 1.0  # of Dice, as in the 2021 thesis work
@@ -88,11 +89,16 @@ LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
 }
 
 
-def get_loss(name: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """The loss of that name; raises `InputError` with the known names otherwise."""
-    if name not in LOSSES:
-        raise InputError(f"Loss {name!r} is unknown. Choose one of: {', '.join(LOSSES)}.")
-    return LOSSES[name]
+def get_loss(name: str, *, num_classes: int = 1) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The loss of that name, for a model with `num_classes` output channels.
+
+    Raises `InputError` with the names that fit for one that is unknown, or for another number of channels.
+    """
+    fitting, others = (LOSSES, CLASS_LOSSES) if num_classes == 1 else (CLASS_LOSSES, LOSSES)
+    if name in fitting:
+        return fitting[name]
+    wrong = f"is not for a model with {num_classes} output channels" if name in others else "is unknown"
+    raise InputError(f"Loss {name!r} {wrong}. Choose one of: {', '.join(fitting)}.")
 
 
 def _float32(y_true: tf.Tensor, y_pred: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -5,8 +5,11 @@ They describe the pooled voxels of an epoch; scores of patients are in `mstl.eva
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mstl._keras import keras, tf
 from mstl.errors import InputError
+from mstl.training.class_metrics import ClassScores
 
 THRESHOLD = 0.5
 
@@ -92,9 +95,15 @@ class Sensitivity(VoxelRatio):
         return tp, tp + fn
 
 
-def training_metrics() -> list[keras.metrics.Metric]:
-    """Fresh `dice`, `precision` and `sensitivity` at threshold 0.5, for `model.compile(metrics=...)`."""
-    return [Dice(), Precision(), Sensitivity()]
+def training_metrics(*, num_classes: int = 1, labels: Sequence[int] = ()) -> list[keras.metrics.Metric]:
+    """Fresh metrics for `model.compile(metrics=...)` of a model with `num_classes` output channels.
+
+    One channel: `dice`, `precision` and `sensitivity` at threshold 0.5. More: those of `ClassScores`, each class named
+    by its value in `labels`, else by its number.
+    """
+    if num_classes == 1:
+        return [Dice(), Precision(), Sensitivity()]
+    return [ClassScores(labels or range(1, num_classes))]
 
 
 def _count(mask: tf.Tensor) -> tf.Tensor:
