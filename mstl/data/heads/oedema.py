@@ -8,7 +8,7 @@ from mstl.data.heads.anatomy import Anatomy, sample
 
 _CELL = 4.0  # mm: the spread is smooth, a coarse lattice will do
 _STEPS = 90
-_EASE = {"white": 1.0, "deep_grey": 0.12, "grey": 0.05}  # of the spread; none through fluid
+_EASE = {"white": 1.0, "deep_grey": 0.08, "grey": 0.02}  # of the spread; none through fluid
 _FURTHEST = 60.0  # mm beyond the tumour's core
 
 
@@ -36,12 +36,11 @@ def spread(anatomy: Anatomy, core: np.ndarray, spacing: tuple[float, float, floa
 
 def _around(core: np.ndarray, spacing: tuple[float, float, float]) -> tuple[slice, slice, slice]:
     """The box within which oedema may lie."""
-    return tuple(
-        slice(max(part.start - int(_FURTHEST / step), 0), part.stop + int(_FURTHEST / step))
-        if part.stop + int(_FURTHEST / step) < side
-        else slice(max(part.start - int(_FURTHEST / step), 0), side)
-        for part, step, side in zip(ndimage.find_objects(core.astype(np.uint8))[0], spacing, core.shape, strict=True)
-    )
+    box = []
+    for part, step, side in zip(ndimage.find_objects(core.view(np.uint8))[0], spacing, core.shape, strict=True):
+        margin = round(_FURTHEST / step)
+        box.append(slice(max(part.start - margin, 0), min(part.stop + margin, side)))
+    return tuple(box)
 
 
 def _diffuse(source: np.ndarray, speed: np.ndarray, nearness: list[float]) -> np.ndarray:

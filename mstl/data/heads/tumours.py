@@ -19,6 +19,7 @@ _WHOLE_MEDIAN, _WHOLE_SIGMA = 70.0, 0.6
 _STRIDE_MM = 4.0
 _THINNEST = 1.6  # mm of the rim
 _SOFT = 1.0  # mm over which parts of the core blend
+_FADE = 2.5  # mm over which oedema ends
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ def draw_whole(rng: np.random.Generator) -> float:
 
 
 def draw_plan(rng: np.random.Generator, whole_ml: float) -> Plan:
-    """Draw the parts of a tumour: usually half of it or more is oedema, and a third of the core necrosis.
+    """Draw the parts of a tumour: usually half of it or more is oedema, and half of the core necrosis.
 
     One in seven has little oedema, one in seven little necrosis.
     """
     core = rng.uniform(0.7, 0.88) if rng.random() < 1 / 7 else rng.uniform(0.2, 0.6)
-    necrotic = rng.uniform(0.03, 0.08) if rng.random() < 1 / 7 else rng.uniform(0.15, 0.6)
+    necrotic = rng.uniform(0.03, 0.08) if rng.random() < 1 / 7 else rng.uniform(0.25, 0.75)
     return Plan(whole_ml, whole_ml * core, necrotic)
 
 
@@ -85,21 +86,23 @@ def grow_tumour(
     plan = draw_plan(rng, whole_ml)
     positions = lattice(grid, np.zeros(3))
     centre = draw_site(anatomy, grid, rng) * np.array(grid.spacing)
-    radius = (0.75 * plan.core_ml * 1000 / np.pi) ** (1 / 3)
-    anatomy = displace(anatomy, draw_mass_effect(centre, radius, rng, randomise=randomise), positions)
+    effect = draw_mass_effect(centre, plan.core_ml, whole_ml, rng, randomise=randomise)
+    anatomy = displace(anatomy, effect, positions)
     extent = tuple(float(along[-1]) for along in positions)
-    rough, broad, uneven = (draw_field(rng, extent, scale=scale)(positions) for scale in (3.0, 9.0, 14.0))
-    core = _core_level(anatomy, grid, plan, centre, radius, rng) + 0.7 * rough + 0.1 * radius * broad
-    core = _settle_core(core, anatomy, grid, centre, plan.core_ml)
-    necrosis = _necrosis_level(core, 0.45 * uneven + 0.15 * rough, plan.necrotic)
+    rough, broad, uneven, wide = (draw_field(rng, extent, scale=scale)(positions) for scale in (3.0, 9.0, 14.0, 30.0))
+    core = _draw_lobes(positions, centre, effect.radius, rng)
+    core += np.float32(0.7) * rough + np.float32(0.1 * effect.radius) * broad
+    core = _settle_core(core, _room(anatomy, grid, centre, rough), round(plan.core_ml / grid.voxel_ml))
+    necrosis = _necrosis_level(core, 0.5 * uneven + 0.1 * rough, plan.necrotic)
     solid = _soft(core)
     inner = np.minimum(_soft(necrosis), solid)
-    far = spread(anatomy, core > 0, grid.spacing, 0.5 * uneven) + 1.2 * broad + 0.5 * rough
+    far = spread(anatomy, core > 0, grid.spacing, 1.1 * wide + 0.5 * uneven) + 1.2 * broad + 0.5 * rough
     swollen, border = _settle_oedema(anatomy, far, solid, whole_ml, measure)
-    strength = 0.72 + 0.4 * np.clip((border - far) / 12, 0, 1) + 0.06 * broad
+    strength = 0.72 + 0.4 * np.clip((border - far) / 12, 0, 1) + 0.07 * broad + 0.04 * rough
+    enhancement = rng.uniform(1.5 - 0.2 * randomise, 2.1 + 0.4 * randomise)
     return anatomy, Tumour(
         inner, solid - inner, swollen, np.where(swollen > 0, strength, 0).astype(np.float32),
-        (0.7 * broad + 0.5 * rough).astype(np.float32), float(rng.uniform(0.3, 0.75)), float(rng.uniform(1.5, 2.1)),
+        0.7 * broad + 0.5 * rough, float(rng.uniform(0.3, 0.75)), float(enhancement),
     )
 
 
@@ -107,7 +110,7 @@ def draw_site(anatomy: Anatomy, grid: Grid, rng: np.random.Generator) -> np.ndar
     """A voxel `(3,)` deep in the white matter of a hemisphere: not brainstem, cerebellum or callosum."""
     stride = [max(1, round(_STRIDE_MM / step)) for step in grid.spacing]
     step = tuple(slice(None, None, n) for n in stride)
-    x, y, z = _world(grid, step)
+    x, y, z = (_world(grid, axis, step) for axis in range(3))
     side = np.abs(x)
     cerebrum = (z > -22) & ~((z < 6) & (y < -36)) & ~((z < 12) & (side < 27))
     place = (anatomy.white[step] > 0.75) & (anatomy.depth[step] > 13) & (anatomy.ventricle[step] > 6)
@@ -115,66 +118,80 @@ def draw_site(anatomy: Anatomy, grid: Grid, rng: np.random.Generator) -> np.ndar
     return candidates[rng.integers(len(candidates))] * stride
 
 
-def _world(grid: Grid, step: tuple[slice, slice, slice]) -> np.ndarray:
-    """World mm `(3, ...)` of the voxels of a sublattice."""
-    index = np.ix_(*(np.arange(side)[part] for side, part in zip(grid.shape, step, strict=True)))
-    return np.stack([sum(m * i for m, i in zip(row[:3], index, strict=True)) + row[3] for row in grid.affine[:3]])
+def _world(grid: Grid, axis: int, step: tuple[slice, slice, slice]) -> np.ndarray:
+    """A world coordinate, mm, of the voxels of a sublattice."""
+    index = np.ix_(*(np.arange(side, dtype=np.float32)[part] for side, part in zip(grid.shape, step, strict=True)))
+    row = grid.affine[axis].astype(np.float32)
+    return sum(m * i for m, i in zip(row[:3], index, strict=True)) + row[3]
 
 
-def _core_level(
-    anatomy: Anatomy, grid: Grid, plan: Plan, centre: np.ndarray, radius: float, rng: np.random.Generator
+def _draw_lobes(
+    positions: tuple[np.ndarray, np.ndarray, np.ndarray], centre: np.ndarray, radius: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Distance inside a union of stretched spheres about `centre`, mm float32."""
+    """Distance inside a union of stretched spheres about `centre`, mm float32; far away -99."""
     basis, _ = np.linalg.qr(rng.standard_normal((3, 3)))
     stretch = np.exp(rng.normal(0, 0.16, 3))
-    axes = basis / (stretch / stretch.prod() ** (1 / 3))
-    offset = np.meshgrid(*(a - c for a, c in zip(lattice(grid, np.zeros(3)), centre, strict=True)), indexing="ij")
-    points = np.stack(offset, -1).astype(np.float32) @ axes.astype(np.float32)
-    level = np.full(grid.shape, -99, np.float32)
+    axes = (basis / (stretch / stretch.prod() ** (1 / 3))).astype(np.float32)
+    box = tuple(
+        slice(*np.searchsorted(along, middle + np.array([-1, 1]) * (2.5 * radius + 5)))
+        for along, middle in zip(positions, centre, strict=True)
+    )
+    x, y, z = np.ix_(*((p[b] - c).astype(np.float32) for p, b, c in zip(positions, box, centre, strict=True)))
+    points = [x * axes[0, n] + y * axes[1, n] + z * axes[2, n] for n in range(3)]
+    level = np.full([len(along) for along in positions], -99, np.float32)
     for number in range(int(rng.integers(2, 6))):
-        middle = rng.normal(0, 0.5 * radius, 3) * (number > 0)
-        size = radius * (rng.uniform(0.75, 0.95) if number == 0 else rng.uniform(0.35, 0.7))
-        level = np.maximum(level, np.float32(size) - np.linalg.norm(points - middle.astype(np.float32), axis=-1))
+        middle = (rng.normal(0, 0.5 * radius, 3) * (number > 0)).astype(np.float32)
+        size = np.float32(radius * (rng.uniform(0.75, 0.95) if number == 0 else rng.uniform(0.35, 0.7)))
+        away = np.sqrt(sum((point - m) ** 2 for point, m in zip(points, middle, strict=True)))
+        level[box] = np.maximum(level[box], size - away)
     return level
 
 
-def _settle_core(
-    level: np.ndarray, anatomy: Anatomy, grid: Grid, centre: np.ndarray, core_ml: float
-) -> np.ndarray:
-    """The level moved so that `core_ml` lie above 0, in one piece, within the centre's hemisphere."""
-    x = _world(grid, (slice(None),) * 3)[0]
-    middle = np.rint(centre / grid.spacing).astype(int)
-    side = np.sign((grid.affine @ [*middle, 1])[0])
-    allowed = anatomy.brain & (anatomy.depth > 1.5) & (anatomy.ventricle > 0.5) & (x * side > 1.5)
-    inside = level[allowed]
-    count = min(round(core_ml / grid.voxel_ml), inside.size - 1)
-    level = np.where(allowed, level + np.partition(-inside, count)[count], -99)
-    parts, _ = ndimage.label(level > 0)
-    largest = np.argmax(np.bincount(parts.ravel())[1:]) + 1
-    return np.where((level > 0) & (parts != largest), -1, level)
+def _room(anatomy: Anatomy, grid: Grid, centre: np.ndarray, rough: np.ndarray) -> np.ndarray:
+    """About the distance, mm, from where no core may be: surface, ventricles, the other hemisphere."""
+    side = np.sign((grid.affine @ [*(centre / grid.spacing), 1])[0])
+    midline = _world(grid, 0, (slice(None),) * 3) * np.float32(side) + rough
+    room = np.minimum(np.minimum(anatomy.depth - 1, anatomy.ventricle), midline - 1)
+    return np.where(anatomy.brain, room, np.float32(-99))
+
+
+def _settle_core(level: np.ndarray, room: np.ndarray, voxels: int) -> np.ndarray:
+    """The level moved so that about so many `voxels` lie above 0, in one piece, where there is room."""
+    inside = level[room > 0]
+    count = min(voxels, inside.size - 1)
+    return _without_islands(np.minimum(level + np.partition(-inside, count)[count], room), 1.0)
 
 
 def _necrosis_level(core: np.ndarray, uneven: np.ndarray, share: float) -> np.ndarray:
     """About mm inside the necrosis: `share` of the core, below a rim of uneven thickness."""
-    inside = core > 0
     depth = core * np.exp(uneven)
-    thickness = np.quantile(depth[inside], 1 - share)
-    return np.minimum(depth - thickness, core - _THINNEST)
+    thickness = np.quantile(depth[core > 0], 1 - share)
+    return _without_islands(np.minimum(depth - thickness, core - np.float32(_THINNEST)), 0.05)
+
+
+def _without_islands(level: np.ndarray, share: float) -> np.ndarray:
+    """Push parts above 0 that are smaller than `share` of the largest below it."""
+    parts, number = ndimage.label(level > 0)
+    if number < 2:
+        return level
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.where((parts > 0) & (sizes < share * sizes.max())[parts], np.float32(-1), level)
 
 
 def _soft(level: np.ndarray) -> np.ndarray:
-    return np.clip(level / np.float32(_SOFT) + np.float32(0.5), 0, 1).astype(np.float32)
+    return np.clip(level / np.float32(_SOFT) + np.float32(0.5), 0, 1)
 
 
 def _settle_oedema(
     anatomy: Anatomy, far: np.ndarray, solid: np.ndarray, whole_ml: float, measure: Callable
 ) -> tuple[np.ndarray, float]:
     """The oedema's part of each voxel, and the distance at which it ends for the tumour to measure `whole_ml`."""
-    open_tissue = np.clip((anatomy.white + np.float32(0.5) * anatomy.deep_grey - 0.3) / 0.4, 0, 1)
-    room = ((1 - solid) * open_tissue * anatomy.brain).astype(np.float32)
+    tissue = anatomy.white + np.float32(0.5) * anatomy.deep_grey
+    room = (1 - solid) * np.clip((tissue - np.float32(0.3)) / np.float32(0.4), 0, 1) * anatomy.brain
     low, high = 0.0, 80.0
     for _ in range(12):
         border = (low + high) / 2
-        oedema = room * np.clip((border - far) / np.float32(1.5) + np.float32(0.5), 0, 1)
+        oedema = room * np.clip((np.float32(border) - far) / np.float32(_FADE) + np.float32(0.5), 0, 1)
         low, high = (border, high) if measure(solid + oedema) < whole_ml else (low, border)
-    return oedema.astype(np.float32), border
+    return oedema, border
