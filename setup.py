@@ -37,7 +37,10 @@ EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "notebooks": ["jupyterlab>=4.0", "ipykernel>=6.29"],
     "dask": DASK,
-    "test": ["pytest>=8.0", "hypothesis>=6.100", "nbmake>=1.5", "ipykernel>=6.29", "ruff>=0.6", "MedPy>=0.5.2", *DASK],
+    "test": [
+        "pytest>=8.0", "pytest-xdist>=3.7", "hypothesis>=6.100", "nbmake>=1.5", "ipykernel>=6.29", "ruff>=0.6",
+        "MedPy>=0.5.2", *DASK,
+    ],
     "bench": ["torch>=2.3"],
 }
 

@@ -55,7 +55,7 @@ def mstl_calls():
 def test_readme_test_command_follows_its_marker_and_uses_the_pins():
     command = re.search(r"^<!-- ci: test -->\n```bash\n(.+)\n```$", README, flags=re.MULTILINE)[1]
     assert "-c constraints.txt" in command
-    assert command.endswith("pytest")
+    assert command.endswith("pytest -n 2")
 
 
 @pytest.mark.parametrize(("command", "arguments"), mstl_calls())
