@@ -139,14 +139,21 @@ def _reached(run) -> str:
 
 @app.command()
 def threshold(run: RunFolder) -> None:
-    """Choose the probability from which a voxel is lesion, on the run's validation cases, and store it."""
+    """Choose threshold and clean-up of the masks on the run's validation cases, and store them.
+
+    The threshold is the probability from which a voxel is lesion. The clean-up drops connected components below a
+    minimum volume, or all but the largest, where that raises the mean Dice.
+    """
+    from mstl.evaluation.cleanup import NO_CLEAN_UP
     from mstl.evaluation.threshold import set_threshold
 
     opened = mstl.Run(run)
     with progress("Predicting validation cases", len(opened.prepared("validation"))) as step:
         choice = set_threshold(opened, progress=step)
-    best = max(choice.mean_dice)
-    console.print(f"Threshold {choice.threshold:g}: mean Dice {best:.3f} on {choice.cases} validation cases.")
+    cut = "Most probable class" if choice.threshold is None else f"Threshold {choice.threshold:g}"
+    best, plain = max(choice.mean_dice), max(choice.mean_dice_uncleaned)
+    gain = f" ({plain:.3f} without clean-up)" if choice.clean_up != NO_CLEAN_UP else ""
+    console.print(f"{cut}, {choice.clean_up}: mean Dice {best:.3f}{gain} on {choice.cases} validation cases.")
 
 
 @app.command()
@@ -162,14 +169,16 @@ def predict(
     out: Annotated[Path, typer.Option(help="New folder for the masks.")] = Path("predictions"),
     subjects: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
     threshold: Annotated[float | None, typer.Option(help="Default: the run's, see 'mstl threshold'.")] = None,
-    flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored slices: slower.")] = False,
+    flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored images: slower.")] = False,
+    overlap: Annotated[float | None, typer.Option(help="Of a 3D model's windows, 0 to 1; default: the run's.")] = None,
     weights: Annotated[str, typer.Option(help="best or last")] = "best",
 ) -> None:
     """Segment scans: a mask and a probability map each, on the scanner's own grid."""
     cases = read_input(inputs) if inputs else mstl.Run(run).prepared("test")
     cases = cases.select(split(subjects)) if subjects else cases
     with progress("Predicting", len(cases)) as step:
-        mstl.predict(run, cases, out=out, threshold=threshold, flip=flip, weights=weights, progress=step)
+        options = {"threshold": threshold, "flip": flip, "overlap": overlap, "weights": weights}
+        mstl.predict(run, cases, out=out, progress=step, **options)
     console.print(f"Wrote masks of {len(cases)} cases to {out}.", soft_wrap=True)
 
 

@@ -56,8 +56,8 @@ class Predictor:
     ) -> Predictor:
         """The predictor of a run, with the context, the patch and (None) the overlap of its experiment."""
         experiment = run.experiment
-        overlap = getattr(experiment, "overlap", cls.overlap) if overlap is None else overlap
-        window = getattr(experiment, "patch", ()) or None
+        overlap = experiment.overlap if overlap is None else overlap
+        window = experiment.patch or None
         return cls(run.model(weights), experiment.context, flip, window=window, overlap=overlap)
 
     @property

@@ -7,6 +7,7 @@ from functools import reduce
 from itertools import product
 
 import numpy as np
+from scipy import ndimage
 
 from mstl.errors import InputError
 
@@ -138,9 +139,8 @@ def _padded(image: np.ndarray, sides: tuple[int, ...]) -> tuple[np.ndarray, tupl
 def _box_of(brain: np.ndarray, sides: tuple[int, ...]) -> tuple[slice, ...]:
     """The part of the volume that windows shall cover: the brain and a margin, at least one window."""
     box = []
-    for axis, (length, side) in enumerate(zip(brain.shape, sides, strict=True)):
-        hit = np.flatnonzero(brain.any(axis=tuple(other for other in range(3) if other != axis)))
-        start, stop = max(0, int(hit[0]) - side // MARGIN), min(length, int(hit[-1]) + 1 + side // MARGIN)
+    for inside, length, side in zip(ndimage.find_objects(brain.view(np.uint8))[0], brain.shape, sides, strict=True):
+        start, stop = max(0, inside.start - side // MARGIN), min(length, inside.stop + side // MARGIN)
         extent = max(side, stop - start)
         start = min(max(0, (start + stop - extent) // 2), length - extent)
         box.append(slice(start, start + extent))

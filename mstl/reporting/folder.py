@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from mstl.errors import InputError
+from mstl.evaluation.cleanup import NO_CLEAN_UP, CleanUp
 from mstl.files import read_json
 
 
@@ -73,6 +74,15 @@ def environment_groups(run: Path) -> list[dict]:
     """Versions, seed and hashes of the training, where it recorded them."""
     path = run / "environment.json"
     return [{"title": "Training", "items": flatten(read_json(path))}] if path.exists() else []
+
+
+def chosen_cut(record: Mapping) -> tuple[float | None, str]:
+    """Threshold (None: of several classes the most probable one) and clean-up in words ("" for none) of a record.
+
+    The record is a run's `threshold.json` or the .json beside a prediction.
+    """
+    clean_up = CleanUp(record.get("minimum_ml", 0.0), record.get("largest_only", False))
+    return record["threshold"], "" if clean_up == NO_CLEAN_UP else str(clean_up)
 
 
 def flatten(values: Mapping, *, prefix: str = "") -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from mstl.reporting.figures import (
 )
 from mstl.reporting.folder import (
     as_rows,
+    chosen_cut,
     environment_groups,
     experiment_groups,
     flatten,
@@ -177,11 +178,12 @@ def _describe(shown: ShownCase, dice: float) -> str:
 
 
 def _threshold(run: Path, predictions: str | Path | None) -> dict | None:
-    """The threshold that the predictions were cut at, else that of the run."""
+    """The threshold and clean-up that the predictions were made with, else those of the run."""
     for path in [*_sidecars(predictions)[:1], run / "threshold.json"]:
-        value = read_json(path).get("threshold") if path.exists() else None
-        if value is not None:
-            return {"value": float(value), "chosen": (run / "threshold.json").exists()}
+        record = read_json(path) if path.exists() else {}
+        if "threshold" in record:
+            value, clean_up = chosen_cut(record)
+            return {"value": value, "clean_up": clean_up, "chosen": (run / "threshold.json").exists()}
     return None
 
 

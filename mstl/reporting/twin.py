@@ -13,7 +13,7 @@ from mstl.config import TWIN
 from mstl.errors import InputError
 from mstl.files import read_json
 from mstl.reporting.figures import best_epoch, to_svg
-from mstl.reporting.folder import read_experiment, read_history
+from mstl.reporting.folder import chosen_cut, read_experiment, read_history
 from mstl.reporting.twin_figures import dice_curves, paired_dice
 
 FEW = 20  # patients; below it a mean difference is said to be a tendency at most
@@ -65,16 +65,24 @@ def twin_section(
 
 
 def _row(folder: Path, experiment: Mapping, history: pd.DataFrame) -> dict:
-    best, threshold = best_epoch(history), folder / "threshold.json"
     init, include = experiment.get("init", "random"), experiment.get("init_include") or ()
     frozen = [policy for policy in experiment.get("freeze") or () if policy != "none"]
     return {
         "init": "random weights" if init == "random" else f"{init} ({', '.join(include)})" if include else init,
         "frozen": ", ".join(frozen) or "nothing",
-        "best": best,
+        "best": best_epoch(history),
         "epochs": int(history["epoch"].max()),
-        "threshold": float(read_json(threshold)["threshold"]) if threshold.exists() else None,
+        **_cut(folder / "threshold.json"),
     }
+
+
+def _cut(path: Path) -> dict:
+    """How probabilities of a run become masks, and whether that was chosen."""
+    if not path.exists():
+        return {"cut": "0.5, not chosen", "chosen": False}
+    threshold, clean_up = chosen_cut(read_json(path))
+    cut = "most probable class" if threshold is None else f"{threshold:.3g}"
+    return {"cut": cut + (f", {clean_up}" if clean_up else ""), "chosen": True}
 
 
 def _same(ours: Mapping, theirs: Mapping) -> str:
@@ -137,7 +145,7 @@ def _patients_sentence(difference: pd.Series, means: pd.Series, unit: str) -> st
 
 def _notes(folders: Sequence[Path], rows: Sequence[dict], *, scored: bool) -> list[str]:
     """A warning where only one of the two was cut at a threshold of its own."""
-    bare = [folder for folder, row in zip(folders, rows, strict=True) if row["threshold"] is None]
+    bare = [folder for folder, row in zip(folders, rows, strict=True) if not row["chosen"]]
     if len(bare) != 1 or not scored:
         return []
     return [

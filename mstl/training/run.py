@@ -19,6 +19,7 @@ EXPERIMENT, HISTORY, ENVIRONMENT, THRESHOLD = "experiment.yaml", "history.csv", 
 LAST, STATE, FREEZE, TRANSFER = "last.h5", "state/state.h5", "freeze.json", "transfer.json"
 CUSTOM_MODEL = "custom"  # stands in an experiment for a model that none of our builders made
 DEFAULT_THRESHOLD = 0.5
+CLEAN_UP = ("minimum_ml", "largest_only")  # of threshold.json; an older mstl chose none
 
 
 class RunFolder:
@@ -84,10 +85,21 @@ class Run(RunFolder):
         self._model = model
 
     @property
-    def threshold(self) -> float:
-        """Probability from which a voxel is lesion: chosen by `mstl threshold`, 0.5 before that."""
+    def threshold(self) -> float | None:
+        """Probability from which a voxel is lesion: chosen by `mstl threshold`, 0.5 before that.
+
+        None where there are several classes, of which the most probable one is taken.
+        """
+        return self._chosen().get("threshold", DEFAULT_THRESHOLD)
+
+    @property
+    def clean_up(self) -> dict:
+        """Arguments of `mstl.evaluation.cleanup.CleanUp` that `mstl threshold` has chosen; none before that."""
+        return {name: value for name, value in self._chosen().items() if name in CLEAN_UP}
+
+    def _chosen(self) -> dict:
         path = self.folder / THRESHOLD
-        return float(read_json(path)["threshold"]) if path.exists() else DEFAULT_THRESHOLD
+        return read_json(path) if path.exists() else {}
 
     def model(self, which: str = "best") -> keras.Model:
         """The model with its "best" or "last" weights.

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from mstl._keras import keras
+from mstl.config import Experiment
 from mstl.data.case import Case
 from mstl.data.cohort import Cohort
 from mstl.data.prepare import prepare
@@ -12,6 +13,7 @@ from mstl.evaluation.predict import predict
 from mstl.evaluation.threshold import set_threshold
 from mstl.files import read_json, sha256, write_json
 from mstl.training.fit import fit
+from mstl.training.run import CUSTOM_MODEL, Run
 
 
 def trained(prepared, out):
@@ -148,3 +150,84 @@ def test_one_bad_scan_leaves_nothing_behind(run, tiny_cohort, tmp_path):
     with pytest.raises(InputError, match="broken"):
         predict(run, cases, out=tmp_path / "out")
     assert not any((tmp_path / "out").iterdir())
+
+
+def classes3d():
+    """A 3D model of three classes: what is brighter in flair is of a higher class."""
+    image = keras.layers.Input((None, None, None, 2))
+    model = keras.Model(image, keras.layers.Conv3D(3, 1, activation="softmax")(image))
+    weights = np.reshape([[0, 3, 8], [0, 0, 0]], (1, 1, 1, 2, 3)).astype("f")
+    model.set_weights([weights, np.array([0, -3, -12], "f")])
+    return model
+
+
+def of_classes(prepared, folder, *, labels=(), **settings):
+    """The folder of a run with `classes3d`, as if it had been trained."""
+    model = classes3d()
+    folder.mkdir()
+    Experiment(prepared=str(prepared.folder), model=CUSTOM_MODEL, train_subjects=("ras",),
+               validation_subjects=("pil", "oblique"), **settings).save(folder / "experiment.yaml")  # fmt: skip
+    write_json(folder / "preparation.json", {**prepared.preparation, **({"labels": labels} if labels else {})})
+    model.save_weights(folder / "best.h5")
+    return Run(folder, model=model)
+
+
+def test_several_classes_are_written_as_labels_with_a_probability_each(tiny_prepared, tiny_cohort, tmp_path):
+    run = of_classes(tiny_prepared, tmp_path / "run", labels=(2, 4))
+    out = predict(run, tiny_prepared, out=tmp_path / "out")
+    for case in tiny_cohort:
+        prediction = nib.load(out / f"{case.name}_prediction.nii.gz")
+        probability = nib.load(out / f"{case.name}_probability.nii.gz")
+        reference = nib.load(case.images["flair"])
+        assert prediction.shape == reference.shape
+        assert probability.shape == (*reference.shape, 3)
+        assert prediction.get_data_dtype() == np.uint8
+        assert probability.get_data_dtype() == np.float32
+        for image in (prediction, probability):
+            assert np.allclose(image.get_sform(), reference.affine, atol=1e-3)
+            assert np.allclose(image.get_qform(), reference.affine, atol=1e-3)
+        values = probability.get_fdata()
+        assert np.allclose(values.sum(axis=-1), 1, atol=1e-5)
+        found = np.asarray(prediction.dataobj)
+        assert np.array_equal(found, np.array([0, 2, 4])[values.argmax(axis=-1)])
+        assert set(np.unique(found)) == {0, 2, 4}
+        sidecar = read_json(out / f"{case.name}.json")
+        assert sidecar["labels"] == [2, 4]
+        assert sidecar["threshold"] is None
+        assert sidecar["label_ml"]["4"] == pytest.approx((found == 4).sum() * 2.4 / 1000)
+        assert sidecar["lesion_ml"] == pytest.approx(sum(sidecar["label_ml"].values()))
+
+
+def test_a_3d_run_says_how_it_saw_a_case(tiny_prepared, tmp_path):
+    whole = of_classes(tiny_prepared, tmp_path / "whole")
+    patches = of_classes(tiny_prepared, tmp_path / "patches", patch=(16, 16, 16), overlap=0.25)
+    for run, options, expected in (
+        (whole, {}, ("whole volume", None)),
+        (patches, {}, ([16, 16, 16], 0.25)),
+        (patches, {"overlap": 0.5}, ([16, 16, 16], 0.5)),
+    ):
+        out = predict(run, tiny_prepared.select("ras"), out=tmp_path / str(expected), **options)
+        sidecar = read_json(out / "ras.json")
+        assert (sidecar["window"], sidecar.get("overlap")) == expected
+
+
+def test_several_classes_get_a_clean_up_from_validation_and_it_is_applied(tiny_prepared, tmp_path):
+    run = of_classes(tiny_prepared, tmp_path / "run")
+    choice = set_threshold(run)
+    assert (choice.threshold, run.threshold) == (None, None)
+    assert run.clean_up == {"minimum_ml": choice.minimum_ml, "largest_only": choice.largest_only}
+    case = tiny_prepared.select("ras")
+    first = read_json(predict(run, case, out=tmp_path / "first") / "ras.json")
+    assert first["minimum_ml"] == choice.minimum_ml
+    write_json(run.folder / "threshold.json", {"threshold": None, "minimum_ml": 1000.0, "largest_only": False})
+    out = predict(run, case, out=tmp_path / "second")
+    assert read_json(out / "ras.json")["lesion_ml"] == 0
+    assert not nib.load(out / "ras_prediction.nii.gz").get_fdata().any()
+
+
+def test_a_threshold_that_is_given_stands_without_the_clean_up(run, tiny_prepared, tmp_path):
+    write_json(run.folder / "threshold.json", {"threshold": 0.4, "minimum_ml": 1000.0, "largest_only": False})
+    case = tiny_prepared.select("ras")
+    assert read_json(predict(run, case, out=tmp_path / "cleaned") / "ras.json")["lesion_ml"] == 0
+    assert read_json(predict(run, case, threshold=0.4, out=tmp_path / "given") / "ras.json")["lesion_ml"] > 0
+    (run.folder / "threshold.json").unlink()

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mstl.errors import InputError
-from mstl.evaluation.threshold import CANDIDATES, apply_threshold, choose_threshold, dice_by_threshold
+from mstl.evaluation.cleanup import CLEAN_UPS, NO_CLEAN_UP, CleanUp
+from mstl.evaluation.threshold import (
+    CANDIDATES,
+    apply_threshold,
+    choose_cut,
+    choose_threshold,
+    dice_by_cut,
+    dice_by_threshold,
+)
 
 AT_A_CANDIDATE = st.sampled_from(CANDIDATES).map(np.float32)
 
@@ -119,3 +127,79 @@ def test_values_that_are_no_probabilities_are_refused(value):
 def test_a_mask_of_another_shape_is_refused():
     with pytest.raises(InputError, match="must be equal"):
         dice_by_threshold(np.zeros((2, 3)), np.zeros((3, 2)))
+
+
+ML = 0.001  # of a voxel
+
+
+def _dice(prediction, mask):
+    classes = [number for number in np.unique(mask) if number]
+    pairs = [(prediction == number, mask == number) for number in classes]
+    return np.mean([2 * (ours & theirs).sum() / (ours.sum() + theirs.sum()) for ours, theirs in pairs])
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    arrays(np.float32, (3, 4, 5, 1), elements=st.floats(0, 1, width=32) | AT_A_CANDIDATE),
+    arrays(np.uint8, (3, 4, 5), elements=st.integers(0, 1)).filter(np.any),
+)
+def test_dice_by_cut_is_that_of_the_mask_after_threshold_and_clean_up(probability, mask):
+    table = dice_by_cut(probability, mask, voxel_ml=ML)
+    for row, clean_up in enumerate((NO_CLEAN_UP, *CLEAN_UPS)):
+        masks = [clean_up(apply_threshold(probability[..., 0], cut), voxel_ml=ML) for cut in CANDIDATES]
+        np.testing.assert_allclose(table[row], [_dice(one, mask) for one in masks], atol=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    arrays(np.float32, (3, 4, 5, 3), elements=st.floats(0, 1, width=16)),
+    arrays(np.uint8, (3, 4, 5), elements=st.integers(0, 2)).filter(np.any),
+)
+def test_the_clean_up_that_is_chosen_never_lowers_the_dice_of_validation(probability, mask):
+    for channels, labels in ((3, mask), (1, (mask > 0).astype(np.uint8))):
+        choice = choose_cut([(probability[..., :channels], labels, ML)])
+        assert max(choice.mean_dice) >= max(choice.mean_dice_uncleaned)
+        if choice.clean_up == NO_CLEAN_UP:
+            assert choice.mean_dice == choice.mean_dice_uncleaned
+
+
+def _with_specks():
+    """A lesion of 64 voxels, and 20 false ones of two voxels; both equally probable."""
+    mask = np.zeros((12, 12, 24), np.uint8)
+    mask[4:8, 4:8, 2:6] = 1
+    probability = np.where(mask, 0.6, 0.1).astype(np.float32)
+    probability[::3, ::3, 10:24:5] = probability[::3, ::3, 11:24:5] = 0.6
+    return probability, mask
+
+
+def test_specks_that_cost_dice_are_cleaned_up():
+    probability, mask = _with_specks()
+    choice = choose_cut([(probability[..., None], mask, ML)])
+    assert choice.clean_up == CleanUp(0.003)
+    assert choice.threshold == 0.5
+    assert max(choice.mean_dice) == 1
+    assert max(choice.mean_dice_uncleaned) < 0.7
+
+
+def test_a_clean_up_that_gains_next_to_nothing_is_not_chosen():
+    probability, mask = np.zeros((2, 20, 40, 60), np.float32)
+    mask[2:18, 2:38, 2:58] = probability[2:18, 2:38, 2:58] = 1
+    probability[0, 0, 0] = 1
+    choice = choose_cut([(probability[..., None], mask.astype(np.uint8), ML)])
+    assert choice.clean_up == NO_CLEAN_UP
+
+
+def test_of_several_classes_only_the_clean_up_is_chosen():
+    probability, mask = _with_specks()
+    mask[4, 4, 2] = 2
+    classes = np.where(mask == 2, 2, probability > 0.5)
+    choice = choose_cut([(np.eye(3, dtype=np.float32)[classes], mask, ML)] * 2)
+    assert (choice.threshold, choice.candidates, choice.mean_dice) == (None, (), (1.0,))
+    assert choice.clean_up == CleanUp(0.003)
+    assert choice.cases == 2
+
+
+def test_two_classes_are_cut_by_the_probability_of_the_second():
+    probability, mask = _case(0, best=0.3)
+    pair = np.stack([1 - probability, probability], axis=-1)
+    assert choose_cut([(pair, mask, ML)]) == choose_cut([(probability[..., None], mask, ML)])

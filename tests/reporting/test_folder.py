@@ -7,6 +7,7 @@ from mstl.errors import InputError
 from mstl.files import write_json, write_text
 from mstl.reporting.folder import (
     as_rows,
+    chosen_cut,
     environment_groups,
     experiment_groups,
     flatten,
@@ -53,3 +54,10 @@ def test_a_history_without_an_epoch_is_refused(tmp_path, text, message):
     write_text(tmp_path / "history.csv", text)
     with pytest.raises(InputError, match=message):
         read_history(tmp_path, needed=("epoch",))
+
+
+def test_how_masks_were_made_is_told_for_old_and_new_records():
+    assert chosen_cut({"threshold": 0.4}) == (0.4, "")
+    assert chosen_cut({"threshold": 0.4, "minimum_ml": 0.0, "largest_only": False}) == (0.4, "")
+    assert chosen_cut({"threshold": None, "minimum_ml": 0.01}) == (None, "without components below 0.01 ml")
+    assert chosen_cut({"threshold": None, "largest_only": True}) == (None, "the largest component alone")

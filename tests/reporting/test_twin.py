@@ -158,3 +158,8 @@ def test_masks_that_are_there_are_not_predicted_again(run, tiny):
     first, *_, last = commands(section(run, **given))
     assert first == f"mstl evaluate {tiny.predictions} cohort.csv --subjects a,b --out scores.csv"
     assert last.startswith(f"mstl report {run} --predictions {tiny.predictions} --cohort cohort.csv --scores")
+
+
+def test_several_classes_have_no_threshold_but_a_clean_up(run):
+    write_json(run / "threshold.json", {"threshold": None, "minimum_ml": 0.01, "largest_only": False})
+    assert "most probable class, without components below 0.01 ml" in section(run)

@@ -32,6 +32,14 @@ def test_the_threshold_is_one_half_until_one_is_chosen(folder):
     assert run.threshold == 0.5
     write_json(folder / "threshold.json", {"threshold": 0.35})
     assert run.threshold == 0.35
+    assert run.clean_up == {}
+    (folder / "threshold.json").unlink()
+
+
+def test_several_classes_have_a_clean_up_and_no_threshold(folder):
+    write_json(folder / "threshold.json", {"threshold": None, "minimum_ml": 0.03, "largest_only": False, "flip": False})
+    assert Run(folder).threshold is None
+    assert Run(folder).clean_up == {"minimum_ml": 0.03, "largest_only": False}
     (folder / "threshold.json").unlink()
 
 

@@ -81,10 +81,11 @@ def open_scan(path: str | Path) -> Scan:
 def write_scan(path: str | Path, data: np.ndarray, affine: np.ndarray) -> None:
     """Write a 3D array as one file in the format of `path`'s suffix, one of `WRITTEN`, whole or not at all.
 
-    The dtype is kept where the format has it. NIfTI, NRRD and MetaImage store bool as uint8 and float16 as float32.
-    MGH knows uint8, int16, uint16, int32 and float32: int8 becomes int16, larger integers int32, float64 float32.
-    Raises `InputError` for another suffix, for what are no real numbers, for integers that do not fit, and where the
-    format cannot hold the grid to 1e-4 mm (or the precision of float32, where the world is larger than a head).
+    NIfTI takes several volumes `(i, j, k, N)` too. The dtype is kept where the format has it. NIfTI, NRRD and MetaImage
+    store bool as uint8 and float16 as float32. MGH knows uint8, int16, uint16, int32 and float32: int8 becomes int16,
+    larger integers int32, float64 float32. Raises `InputError` for another suffix, for what are no real numbers, for
+    integers that do not fit, and where the format cannot hold the grid to 1e-4 mm (or the precision of float32, where
+    the world is larger than a head).
     """
     path = Path(path)
     if suffix_of(path) not in WRITTEN:
@@ -96,7 +97,7 @@ def write_scan(path: str | Path, data: np.ndarray, affine: np.ndarray) -> None:
         except (RuntimeError, ValueError, nib.spatialimages.HeaderDataError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"{path} cannot hold such a scan ({reason}). Choose another format.") from error
-        _check_place(path, Grid(data.shape, affine), open_scan(temporary).affine)
+        _check_place(path, Grid(data.shape[:3], affine), open_scan(temporary).affine)
 
 
 def _stored(path: Path, data: np.ndarray) -> np.dtype:
