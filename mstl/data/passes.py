@@ -9,6 +9,11 @@ def steps_of_epoch(length: int, *, batch_size: int, steps_per_epoch: int | None)
     return steps_per_epoch or ceil(length / batch_size)
 
 
+def samples_of_epoch(length: int, *, batch_size: int, steps_per_epoch: int | None) -> int:
+    """Samples of an epoch: those of `steps_per_epoch` full batches, or without it of one pass of `length`."""
+    return steps_per_epoch * batch_size if steps_per_epoch else length
+
+
 def batch_places(
     epoch: int, index: int, *, length: int, batch_size: int, steps_per_epoch: int | None
 ) -> list[tuple[int, int]]:

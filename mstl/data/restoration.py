@@ -43,6 +43,16 @@ class RestorationSampler:
                 check(case)
 
     @property
+    def batch_size(self) -> int:
+        """Images of a full batch."""
+        return self.slices.batch_size
+
+    @property
+    def samples(self) -> int:
+        """Images of one epoch."""
+        return self.slices.samples
+
+    @property
     def steps(self) -> int:
         """Batches of one epoch."""
         return self.slices.steps
@@ -54,13 +64,14 @@ class RestorationSampler:
         return 4 * self.slices.batch_size * height * width * (2 * channels + 1)
 
     def batch(
-        self, epoch: int, index: int, *, empty: Callable[..., np.ndarray] = np.empty
+        self, epoch: int, index: int, *, rows: slice = slice(None), empty: Callable[..., np.ndarray] = np.empty
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Corrupted and target `(N, H, W, C)`, hidden `(N, H, W, 1)` of 0 and 1, float32: Keras' x, y, sample weight.
 
-        `empty(shape, dtype)` makes the arrays. Raises `IndexError` beyond the last batch.
+        `rows` are those of the batch that are wanted; others are not read. `empty(shape, dtype)` makes the arrays.
+        Raises `IndexError` beyond the last batch.
         """
-        (images,) = self.slices.batch(epoch, index)
+        (images,) = self.slices.batch(epoch, index, rows=rows)
         corrupted = empty(images.shape, np.float32)
         target = empty(images.shape, np.float32)
         hidden = empty((*images.shape[:3], 1), np.float32)
@@ -69,7 +80,8 @@ class RestorationSampler:
             target *= 2
             target -= 1
         for row, image in enumerate(target):
-            rng = np.random.default_rng((self.slices.seed, CORRUPTION, epoch, index, row))
+            place = row + (rows.start or 0)
+            rng = np.random.default_rng((self.slices.seed, CORRUPTION, epoch, index, place))
             corrupted[row], hidden[row, ..., 0] = self.corruption(image, rng, background=self.background)
         return corrupted, target, hidden
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mstl.data.opencv import one_thread
-from mstl.data.passes import batch_places, steps_of_epoch
+from mstl.data.passes import batch_places, samples_of_epoch, steps_of_epoch
 from mstl.data.prepared import PreparedCase
 from mstl.data.slice_file import SliceFile
 from mstl.data.transforms import as_compose, augment_pair
@@ -123,6 +123,11 @@ class SliceSampler:
         return len(self._kept) + min(drawn, len(self._free))
 
     @property
+    def samples(self) -> int:
+        """Images of one epoch."""
+        return samples_of_epoch(self.slices, batch_size=self.batch_size, steps_per_epoch=self.steps_per_epoch)
+
+    @property
     def steps(self) -> int:
         """Batches of one epoch."""
         return steps_of_epoch(self.slices, batch_size=self.batch_size, steps_per_epoch=self.steps_per_epoch)
@@ -142,12 +147,15 @@ class SliceSampler:
         height, width, channels = self.image_shape
         return 4 * self.batch_size * height * width * (channels + self.labels)
 
-    def batch(self, epoch: int, index: int, *, empty: Callable[..., np.ndarray] = np.empty) -> tuple[np.ndarray, ...]:
+    def batch(
+        self, epoch: int, index: int, *, rows: slice = slice(None), empty: Callable[..., np.ndarray] = np.empty
+    ) -> tuple[np.ndarray, ...]:
         """Images `(N, H, W, C)` and, with labels, masks `(N, H, W, 1)`, float32, of batch `index` of `epoch`.
 
-        `empty(shape, dtype)` makes the arrays. Raises `IndexError` beyond the last batch.
+        `rows` are those of the batch that are wanted; others are not read. `empty(shape, dtype)` makes the arrays.
+        Raises `IndexError` beyond the last batch.
         """
-        places = self._places(epoch, index)
+        places = self._places(epoch, index)[rows]
         images = empty((len(places), *self.image_shape), np.float32)
         masks = empty((len(places), *self.image_shape[:2], 1), np.float32) if self.labels else None
         with one_thread():

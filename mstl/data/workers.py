@@ -35,10 +35,12 @@ class Sampler(Protocol):
     """What a pool and a sequence need: batches as a pure function of (epoch, index), and picklable."""
 
     steps: int
+    batch_size: int
+    samples: int  # of one epoch: as many as fill its batches, the last one maybe not wholly
     batch_bytes: int
 
-    def batch(self, epoch: int, index: int, *, empty: Callable[..., np.ndarray]) -> tuple[np.ndarray, ...]:
-        """The arrays of one batch, made by `empty(shape, dtype)` in their order."""
+    def batch(self, epoch: int, index: int, *, rows: slice, empty: Callable[..., np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The arrays of one batch, or of `rows` of it, made by `empty(shape, dtype)` in their order."""
 
     def batch_cases(self, epoch: int, index: int) -> list[str]:
         """Names of the cases in a batch."""

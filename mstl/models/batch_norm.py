@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from mstl._keras import keras, tf
 from mstl.errors import InputError
+from mstl.models.replicas import replicas
+from mstl.models.synchronised import batch_moments
 from mstl.models.tree import layers_of
 
 
@@ -19,10 +21,10 @@ class BatchStatisticsNormalization(keras.layers.BatchNormalization):
     call, prediction included, and a frozen layer normalises with them. Call this one without `training`: the model
     passes it on.
 
-    A prediction depends on the images that share its batch. Input `(N, ..., C)` of any rank from 2, output the
-    same; under mixed precision the statistics are float32. Weights, their order and names are those of
-    `BatchNormalization`. Building raises `InputError` for an axis that is not the last, renormalisation, virtual
-    batches and synchronised statistics.
+    A prediction depends on the images that share its batch; under a `tf.distribute` strategy on those of all replicas.
+    Input `(N, ..., C)` of any rank from 2, output the same; under mixed precision the statistics are float32. Weights,
+    their order and names are those of `BatchNormalization`. Building raises `InputError` for an axis that is not the
+    last, renormalisation, virtual batches and the argument `synchronized`, which these need not.
 
     Source: Ioffe and Szegedy 2015, arXiv 1502.03167.
     """
@@ -39,19 +41,31 @@ class BatchStatisticsNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs: tf.Tensor, training: bool | tf.Tensor | None = None) -> tf.Tensor:
         """Normalise; remember the batch's statistics where `training` is true and the layer trainable."""
+        shape = tf.shape(inputs)
+        output, mean, variance = self._normalised(inputs) if replicas() == 1 else self._normalised_together(inputs)
+        training = keras.backend.learning_phase() if training is None else training
+        known = tf.get_static_value(training)
+        if self.trainable and (known is None or known):
+            self.add_update(lambda: self._remember(mean, variance, tf.cast(training, tf.bool) & (shape[0] > 0)))
+        return tf.ensure_shape(tf.reshape(output, shape), inputs.shape)
+
+    def _normalised(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Normalised images, mean and unbiased variance of the batch."""
         shape, channels = tf.shape(inputs), inputs.shape[-1]
-        output, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        return tf.compat.v1.nn.fused_batch_norm(
             tf.reshape(inputs, (shape[0], tf.reduce_prod(shape[1:-1]), 1, channels)),
             tf.ones(channels) if self.gamma is None else self.gamma,
             tf.zeros(channels) if self.beta is None else self.beta,
             epsilon=self.epsilon,
             is_training=True,
         )
-        training = keras.backend.learning_phase() if training is None else training
-        known = tf.get_static_value(training)
-        if self.trainable and (known is None or known):
-            self.add_update(lambda: self._remember(mean, variance, tf.cast(training, tf.bool) & (shape[0] > 0)))
-        return tf.ensure_shape(tf.reshape(output, shape), inputs.shape)
+
+    def _normalised_together(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The same where each replica holds a part of the batch: statistics are those of the whole of it."""
+        mean, variance, unbiased = batch_moments(inputs)
+        values = tf.cast(inputs, tf.float32)
+        output = tf.nn.batch_normalization(values, mean, variance, self.beta, self.gamma, self.epsilon)
+        return tf.cast(output, inputs.dtype), mean, unbiased
 
     def _remember(self, mean: tf.Tensor, variance: tf.Tensor, when: tf.Tensor) -> None:
         """Move the moving statistics towards the batch's; a replica without images (`when` false) has none."""

@@ -1,7 +1,13 @@
-"""What the replicas of a `tf.distribute` strategy do together: sums over the batch of all of them."""
+"""What the replicas of a `tf.distribute` strategy do together: sums over the batch of which each has a part."""
 from __future__ import annotations
 
 from mstl._keras import tf
+
+
+def replicas() -> int:
+    """How many replicas run the step in which this is called; 1 outside of one."""
+    context = tf.distribute.get_replica_context()
+    return 1 if context is None else context.num_replicas_in_sync
 
 
 def summed(value: tf.Tensor) -> tf.Tensor:
@@ -11,7 +17,6 @@ def summed(value: tf.Tensor) -> tf.Tensor:
     number and adds the gradients of all, so that a loss formed of such sums trains as that of the whole batch on one
     device does. Tensors of one rank and type are best stacked first: each call waits for all replicas.
     """
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
+    if replicas() == 1:
         return value
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
