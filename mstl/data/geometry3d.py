@@ -37,11 +37,15 @@ class Deform(A.Transform3D):
     """Turn, scale and bend a volume `(D, H, W, C)` and its mask `(D, H, W)`, each with probability `each`.
 
     Angles about the three axes are within `degrees`, `scale` is a range (above 1 enlarges), drawn on a logarithmic
-    scale. A smooth displacement is drawn at control points, `cells` intervals along each side: up to `elastic` of an
-    interval along each axis, so that nothing folds below 0.25. `spacing` (D, H, W) in mm makes turns right where
-    voxels are no cubes. All is one interpolation, linear for images, nearest neighbour for masks; what enters from
-    beyond the volume is 0. With `crop` only that many voxels in the middle are kept.
+    scale. A smooth displacement is drawn at control points, `CELLS` intervals along each side: up to `elastic` of an
+    interval along each axis; below 1/6 nothing can fold. `spacing` (D, H, W) in mm makes turns right where voxels are
+    no cubes. All is one interpolation, linear for images, nearest neighbour for masks; what enters from beyond the
+    volume is 0. With `crop` only that many voxels in the middle are kept.
+
+    Raises `InputError` for numbers out of range.
     """
+
+    CELLS = 4
 
     class InitSchema(A.Transform3D.InitSchema):
         """What is given is checked by the constructor."""
@@ -49,7 +53,6 @@ class Deform(A.Transform3D):
         degrees: Any
         scale: Any
         elastic: Any
-        cells: Any
         each: Any
         spacing: Any
         crop: Any
@@ -58,22 +61,20 @@ class Deform(A.Transform3D):
         self,
         degrees: float = 15.0,
         scale: tuple[float, float] = (0.85, 1.2),
-        elastic: float = 0.2,
-        cells: int = 4,
+        elastic: float = 0.15,
         each: float = 0.5,
         spacing: Sequence[float] = (1.0, 1.0, 1.0),
         crop: Sequence[int] | None = None,
         p: float = 1.0,
     ) -> None:
         super().__init__(p=p)
-        self.degrees, self.scale, self.elastic = degrees, tuple(scale), elastic
-        self.cells, self.each = cells, each
+        self.degrees, self.scale, self.elastic, self.each = degrees, tuple(scale), elastic, each
         self.spacing = tuple(float(side) for side in spacing)
         self.crop = None if crop is None else tuple(int(side) for side in crop)
-        if degrees < 0 or not 0 < self.scale[0] <= self.scale[1] or elastic < 0 or cells < 1 or not 0 <= each <= 1:
+        if degrees < 0 or not 0 < self.scale[0] <= self.scale[1] or elastic < 0 or not 0 <= each <= 1:
             raise InputError(
-                f"degrees {degrees}, scale {scale}, elastic {elastic}, cells {cells}, each {each}: expected at least "
-                "0, a rising range above 0, at least 0, at least 1, and a probability."
+                f"degrees is {degrees}, scale {scale}, elastic {elastic}, each {each}; expected at least 0, a rising "
+                "range above 0, at least 0, and a probability. Give such numbers."
             )
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -84,11 +85,10 @@ class Deform(A.Transform3D):
         turned, scaled, bent = random.random(3) < self.each
         angles = random.uniform(-self.degrees, self.degrees, 3) * turned
         logs = np.log(self.scale)
-        zoom = float(np.exp(random.uniform(*logs) * scaled))
-        bend = random.uniform(-1, 1, (3, *3 * (control_points(self.cells),))) if bent else None
-        if bend is not None:
-            bend *= self._amplitude(sides).reshape(3, 1, 1, 1)
-        warp = Warp(self._matrix(angles, zoom), bend, shape, sides) if turned or scaled or bent else None
+        matrix = self._matrix(angles, float(np.exp(random.uniform(*logs) * scaled)))
+        control = random.uniform(-1, 1, (*3 * (control_points(self.CELLS),), 3)) * self._amplitude(sides)
+        bend = np.moveaxis(control @ matrix.T, -1, 0) if bent else None
+        warp = Warp(matrix, bend, shape, sides) if turned or scaled or bent else None
         return {"warp": warp, "sides": sides}
 
     def _matrix(self, angles: Sequence[float], zoom: float) -> np.ndarray:
@@ -98,15 +98,15 @@ class Deform(A.Transform3D):
 
     def _amplitude(self, sides: Sequence[int]) -> np.ndarray:
         """How far a voxel is bent at most, in voxels along each axis."""
-        return self.elastic * np.array(sides, float) / self.cells
+        return self.elastic * np.array(sides, float) / self.CELLS
 
     def border(self, sides: Sequence[int]) -> Triple:
         """How many voxels beyond a patch of `sides` this may reach into on each side, whatever is drawn."""
         half = (np.array(sides, float) - 1) / 2
         corners = product((-self.degrees, 0, self.degrees), repeat=3)
-        reach = np.max([np.abs(self._matrix(angles, self.scale[0])) @ half for angles in corners], axis=0)
-        beyond = np.maximum(reach, half) + self._amplitude(sides) - half
-        return tuple(np.ceil(beyond).astype(int).tolist())
+        matrices = [self._matrix(angles, min(1, self.scale[0])) for angles in corners]
+        reach = np.max([np.abs(matrix) @ (half + self._amplitude(sides)) for matrix in matrices], axis=0)
+        return tuple(np.ceil(reach - half).astype(int).tolist())
 
     def apply_to_volume(self, volume: np.ndarray, warp: Warp | None, sides: Triple, **params: Any) -> np.ndarray:
         """The drawn view of `(D, H, W, C)`."""

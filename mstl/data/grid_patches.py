@@ -23,7 +23,7 @@ class GridSampler:
 
     `notes` are sentences on what was enlarged or padded.
 
-    Raises `InputError` where there is no case, no mask, or cases do not fit together.
+    Raises `InputError` where there is no case, no mask, nothing but background, or cases do not fit together.
     """
 
     cases: Sequence[PreparedCase]
@@ -40,6 +40,8 @@ class GridSampler:
         self._files = CaseWindows(self.cases)
         self.sides, self.notes = patch_sides(self.cases, self.patch, multiple_of=self.multiple_of)
         self.windows = [(case, start) for case in range(len(self.cases)) for start in self._starts(case)]
+        if not self.windows:
+            raise InputError(f"All {len(self.cases)} cases are background only. Check their images.")
 
     def _starts(self, case: int) -> Iterator[Triple]:
         shown = np.stack([self._shown(case, position) for position in range(self._files.shape(case)[0])])
@@ -62,6 +64,11 @@ class GridSampler:
         return image.any(-1) | (self._files.masks[case].read(position, position + 1)[0] > 0)
 
     @property
+    def samples(self) -> int:
+        """Windows of one epoch."""
+        return len(self.windows)
+
+    @property
     def steps(self) -> int:
         """Batches of one epoch."""
         return ceil(len(self.windows) / self.batch_size)
@@ -77,13 +84,14 @@ class GridSampler:
         return 4 * self.batch_size * int(np.prod(self.sides)) * (self._files.channels + 1)
 
     def batch(
-        self, epoch: int, index: int, *, empty: Callable[..., np.ndarray] = np.empty
+        self, epoch: int, index: int, *, rows: slice = slice(None), empty: Callable[..., np.ndarray] = np.empty
     ) -> tuple[np.ndarray, np.ndarray]:
         """Images `(N, D, H, W, C)` and masks `(N, D, H, W, 1)` of class numbers, float32, equal in every `epoch`.
 
-        `empty(shape, dtype)` makes the arrays. Raises `IndexError` beyond the last batch.
+        `rows` are those of the batch that are wanted; others are not read. `empty(shape, dtype)` makes the arrays.
+        Raises `IndexError` beyond the last batch.
         """
-        windows = self._of_batch(index)
+        windows = self._of_batch(index)[rows]
         images = empty((len(windows), *self.image_shape), np.float32)
         masks = empty((len(windows), *self.sides, 1), np.float32)
         for row, (case, start) in enumerate(windows):

@@ -11,7 +11,7 @@ from mstl.data._albumentations import A
 from mstl.data.augment3d import augment_volume, augmentation_3d, border_of
 from mstl.data.case_windows import CaseWindows, Triple, inside, patch_sides
 from mstl.data.opencv import one_thread
-from mstl.data.passes import batch_places, steps_of_epoch
+from mstl.data.passes import batch_places, samples_of_epoch, steps_of_epoch
 from mstl.data.prepared import PreparedCase
 from mstl.errors import InputError
 
@@ -28,8 +28,8 @@ class PatchSampler:
     the classes in the case is drawn, each as likely, then a voxel of it. Other patches lie around any brain voxel.
     The voxel is not always in the patch's middle. Without `labels` masks are never opened and batches hold images
     only. `shuffle` orders each pass anew. `steps_per_epoch` cuts the endless row of passes into epochs of that
-    length; without it an epoch is one pass, its last batch maybe smaller. `augment` is a name of `mstl.data.augment3d`, a
-    Compose or None.
+    length; without it an epoch is one pass, its last batch maybe smaller. `augment` is a name of
+    `mstl.data.augment3d`, a Compose of 3D transforms or None.
 
     `notes` are sentences on what was enlarged or padded.
 
@@ -92,6 +92,11 @@ class PatchSampler:
         return len(self.cases)
 
     @property
+    def samples(self) -> int:
+        """Patches of one epoch."""
+        return samples_of_epoch(self.patches, batch_size=self.batch_size, steps_per_epoch=self.steps_per_epoch)
+
+    @property
     def steps(self) -> int:
         """Batches of one epoch."""
         return steps_of_epoch(self.patches, batch_size=self.batch_size, steps_per_epoch=self.steps_per_epoch)
@@ -106,13 +111,15 @@ class PatchSampler:
         """Bytes of a full batch, images and, with labels, masks."""
         return 4 * self.batch_size * int(np.prod(self.sides)) * (self._windows.channels + self.labels)
 
-    def batch(self, epoch: int, index: int, *, empty: Callable[..., np.ndarray] = np.empty) -> tuple[np.ndarray, ...]:
+    def batch(
+        self, epoch: int, index: int, *, rows: slice = slice(None), empty: Callable[..., np.ndarray] = np.empty
+    ) -> tuple[np.ndarray, ...]:
         """Images `(N, D, H, W, C)` and, with labels, masks `(N, D, H, W, 1)` of class numbers, float32.
 
-        Those of batch `index` of `epoch`. `empty(shape, dtype)` makes the arrays. Raises `IndexError` beyond the
-        last batch.
+        Those of batch `index` of `epoch`. `rows` are those of the batch that are wanted; others are not read.
+        `empty(shape, dtype)` makes the arrays. Raises `IndexError` beyond the last batch.
         """
-        places = self._places(epoch, index)
+        places = self._places(epoch, index)[rows]
         images = empty((len(places), *self.image_shape), np.float32)
         masks = empty((len(places), *self.sides, 1), np.float32) if self.labels else None
         with one_thread():

@@ -45,7 +45,10 @@ class Warp:
         return places
 
     def linear(self, volume: np.ndarray) -> np.ndarray:
-        """The view of `volume` `(D, H, W, C)` float32 by trilinear interpolation; beyond the volume it is 0."""
+        """The view of `volume` `(D, H, W, C)` float32 by trilinear interpolation; beyond the volume it is 0.
+
+        Places are right to 1/32 of a voxel, which is how finely OpenCV takes some numbers of channels.
+        """
         result = np.empty((*self.sides, volume.shape[-1]), np.float32)
         for block in _slabs(self.sides):
             self._fill(volume, block, result)

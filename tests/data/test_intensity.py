@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from mstl.data._albumentations import A
 from mstl.data.intensity import (
+    ChannelBias,
     ChannelBlur,
     ChannelContrast,
     ChannelCurve,
@@ -12,9 +13,9 @@ from mstl.data.intensity import (
     LowResolution,
     ModalityDropout,
 )
-from mstl.data.transforms import augment_pair
+from mstl.data.transforms import augment_all, augment_pair
 
-KINDS = [ChannelContrast, ChannelCurve, ChannelNoise, ChannelBlur, LowResolution]
+KINDS = [ChannelBias, ChannelContrast, ChannelCurve, ChannelNoise, ChannelBlur, LowResolution]
 
 
 def slice_of(channels: int, *, scale: float = 1.0, shift: float = 0.0) -> np.ndarray:
@@ -39,6 +40,42 @@ def test_background_stays_zero_and_the_foreground_in_its_own_range(kind, seed, c
     assert not changed[:8].any()
     assert not np.array_equal(changed, image)
     assert np.abs(changed - image).max() < 6 * np.ptp(image)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_volumes_change_as_a_whole_and_keep_their_background(kind):
+    volume = np.stack([slice_of(2, shift=3 * (position in (4, 5, 6))) for position in range(8)])
+    mask = (volume[..., 0] > 0).astype(np.uint8)
+    result = augment_all(A.Compose([kind(p=1)]), {"volume": volume, "mask3d": mask}, seed=2)
+    changed = result["volume"]
+    assert changed.dtype == np.float32
+    assert np.array_equal(result["mask3d"], mask)
+    assert not changed[:, :8].any()
+    assert not np.array_equal(changed, volume)
+    bright = changed[:, 12:].mean(axis=(1, 2, 3))
+    assert bright.argmax() in (4, 5, 6)
+    assert bright[5] > bright[0] + 1
+
+
+def test_volumes_lose_detail_along_all_their_axes():
+    points = np.zeros((17, 17, 17, 1), np.float32)
+    points[8, 8, 8] = 1
+    points[4:13, 4:13, 4:13] += 0.01
+    for kind in (ChannelBlur(limits=(1, 1), p=1), LowResolution(limits=(2, 2), p=1)):
+        changed = augment_all(A.Compose([kind]), {"volume": points}, seed=0)["volume"][..., 0]
+        for axis in range(3):
+            line = np.moveaxis(changed, axis, 0)[:, 8, 8]
+            assert line[8] < 0.5
+            assert line[7] > 0.012
+
+
+def test_a_bias_field_is_smooth_and_differs_between_channels():
+    volume = np.ones((16, 16, 16, 2), np.float32)
+    volume[0, 0, 0] = 0.5
+    changed = augment_all(A.Compose([ChannelBias(p=1)]), {"volume": volume}, seed=1)["volume"][1:]
+    assert np.ptp(changed) > 0.05
+    assert max(np.abs(np.diff(changed, axis=axis)).max() for axis in range(3)) < 0.06
+    assert not np.allclose(changed[..., 0], changed[..., 1])
 
 
 @pytest.mark.parametrize("kind", KINDS)

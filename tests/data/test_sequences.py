@@ -1,6 +1,7 @@
 import pytest
 
-from mstl.data.sequences import SliceSequence
+from mstl.data.patches import PatchSampler
+from mstl.data.sequences import PatchSequence, SliceSequence
 from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
 from tests.data.sequences import equal, walk
@@ -20,6 +21,14 @@ def test_batches_are_equal_to_the_bit_for_any_number_of_workers_and_after_a_resu
             sequence.epoch = 1
             assert equal(walk(sequence, 1), alone[per_epoch : 2 * per_epoch])
     assert equal(walk(SliceSequence(sampler, epoch=2), 1), alone[2 * per_epoch :])
+
+
+def test_patches_are_equal_to_the_bit_with_workers_and_after_a_resume(cases):
+    sampler = PatchSampler(cases, patch=(8, 24, 24), seed=7, augment="strong", steps_per_epoch=3)
+    alone = walk(PatchSequence(sampler), 2)
+    with PatchSequence(sampler, workers=2) as sequence:
+        assert equal(walk(sequence, 2), alone)
+    assert equal(walk(PatchSequence(sampler, epoch=1), 1), alone[len(alone) // 2 :])
 
 
 def test_an_epoch_that_stays_has_the_same_batches(sampler):

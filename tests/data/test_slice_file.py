@@ -24,6 +24,12 @@ def test_slices_are_those_of_the_memory_map(array):
         assert np.array_equal(values, array[first:last].astype(np.float32))
 
 
+def test_a_window_is_that_of_the_memory_map(array):
+    window = SliceFile.of(array).read_window((1, 4), (2, 4), (0, 2))
+    assert window.dtype == np.float16
+    assert np.array_equal(window, array[1:4, 2:4, 0:2])
+
+
 def test_types_that_opencv_does_not_read_become_float32_too(tmp_path):
     np.save(tmp_path / "mask.npy", np.arange(24, dtype=np.int64).reshape(2, 3, 4))
     values = SliceFile.of(np.load(tmp_path / "mask.npy", mmap_mode="r")).read_float32(1, 2)
@@ -43,3 +49,5 @@ def test_a_file_that_became_shorter_is_named(array, tmp_path):
         stream.truncate(200)
     with pytest.raises(InputError, match=r"image\.npy is shorter"):
         file.read(4, 5)
+    with pytest.raises(InputError, match=r"image\.npy is shorter"):
+        file.read_window((4, 5), (0, 1), (0, 1))
