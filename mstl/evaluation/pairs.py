@@ -49,7 +49,7 @@ def read_pairs(
     _check_complete(cases, paths)
     for case in cases:
         path = paths[case.name]
-        own = _labels_beside(case, path)
+        own = labels_beside(case, path)
         known = () if binarise_masks else tuple(labels) or own or ()
         _check_declared(path, own, known)
         one_class = own == () and len(known) == 1  # a network of one class says 1, whatever its label was
@@ -60,7 +60,7 @@ def read_pairs(
         yield Pair(case, prediction.data, reference.data, known, reference.spacing)
 
 
-def _labels_beside(case: Case, prediction: Path) -> tuple[int, ...] | None:
+def labels_beside(case: Case, prediction: Path) -> tuple[int, ...] | None:
     """The labels that a prediction's .json names, () where it is of one class; None where there is no .json."""
     record = prediction.with_name(f"{case.name}.json")
     return tuple(read_json(record).get("labels") or ()) if record.is_file() else None

@@ -60,8 +60,9 @@ def score_regions(
 
 def region_rule(regions: Mapping[str, Sequence[int]]) -> str:
     """Which labels each region is of, for the header of a table."""
-    sets = "; ".join(f"{name} = {shown(labels, separator=' + ')}" for name, labels in regions.items())
-    return f"Regions, by the labels of their voxels: {sets}. Each is scored as a mask of its own."
+    named = {name: labels for name, labels in regions.items() if name != f"label {labels[0]}"}
+    sets = "; ".join(f"{name} = {shown(labels, separator=' + ')}" for name, labels in named.items())
+    return f"Regions: single labels{f'; {sets}' if sets else ''}. Each is scored as a mask of its own."
 
 
 def regions_path(scores: str | Path) -> Path:

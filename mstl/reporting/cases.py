@@ -1,6 +1,7 @@
 """Cases to show: scan, reference and prediction of a case, turned to axial radiological axes."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,18 @@ from mstl.data.cohort import Case
 from mstl.data.grid import Grid, oriented, resample
 from mstl.data.volume import Volume, read_grid, read_volume
 from mstl.errors import InputError
+from mstl.evaluation.pairs import PREDICTION, labels_beside
 from mstl.evaluation.references import on_prediction
 
-PREDICTION, PROBABILITY = "_prediction.nii.gz", "_probability.nii.gz"
+PROBABILITY = "_probability.nii.gz"
 
 
 @dataclass(frozen=True, eq=False)
 class ShownCase:
-    """Arrays `(D, H, W)` on `grid`: D from inferior to superior, H anterior to posterior, W right to left."""
+    """Arrays `(D, H, W)` on `grid`: D from inferior to superior, H anterior to posterior, W right to left.
+
+    `reference` and `prediction` are bool, or with `labels` uint8 of their values; `probability` is that of any lesion.
+    """
 
     name: str
     modality: str
@@ -26,6 +31,7 @@ class ShownCase:
     prediction: np.ndarray
     probability: np.ndarray | None
     grid: Grid
+    labels: tuple[int, ...] = ()
 
 
 def predicted_names(folder: str | Path) -> list[str]:
@@ -52,15 +58,17 @@ def read_case(case: Case, predictions: str | Path) -> ShownCase:
         )
     grid = oriented(prediction.grid, axes="SPL")
     soft = Path(predictions) / f"{case.name}{PROBABILITY}"
+    labels = labels_beside(case, prediction.path) or ()
     mask = None if case.mask is None else read_volume(case.mask, allow_constant=True)
     return ShownCase(
         name=case.name,
         modality=modality,
         image=_turned(read_volume(path), grid),
-        reference=None if mask is None else _turned_mask(on_prediction(mask, case, prediction), grid),
-        prediction=_turned_mask(prediction, grid),
-        probability=_turned(read_volume(soft, allow_constant=True), grid) if soft.exists() else None,
+        reference=None if mask is None else _turned_mask(on_prediction(mask, case, prediction), grid, labels),
+        prediction=_turned_mask(prediction, grid, labels),
+        probability=_turned(_probability(soft, labels), grid) if soft.exists() else None,
         grid=grid,
+        labels=labels,
     )
 
 
@@ -68,5 +76,15 @@ def _turned(volume: Volume, grid: Grid) -> np.ndarray:
     return resample(np.asarray(volume.data, dtype=np.float32), volume.grid, grid)
 
 
-def _turned_mask(volume: Volume, grid: Grid) -> np.ndarray:
+def _turned_mask(volume: Volume, grid: Grid, labels: Sequence[int]) -> np.ndarray:
+    if labels:
+        return resample(np.rint(volume.data).astype(np.uint8), volume.grid, grid, nearest=True)
     return resample((volume.data >= 0.5).astype(np.uint8), volume.grid, grid, nearest=True) > 0
+
+
+def _probability(path: Path, labels: Sequence[int]) -> Volume:
+    """The probability of any lesion: of several classes what the background, the first volume of a 4D file, is not."""
+    if len(labels) < 2:
+        return read_volume(path, allow_constant=True)
+    background = read_volume(f"{path}#0", allow_constant=True)
+    return Volume(1 - np.asarray(background.data, np.float32), background.affine)

@@ -16,8 +16,10 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.scale import SymmetricalLogScale
 from matplotlib.ticker import NullFormatter
 from PIL import Image
@@ -122,7 +124,7 @@ def overlay_sheet(
     legend = {f"{name} {mask.sum() * ml:.2f} ml": styles[name] for name, mask in masks.items()}
     rows = [("", image[picked], []), ("", image[picked], outlines)] if masks else [("", image[picked], [])]
     heights = np.arange(len(image)) * spacing[0] if positions is None else np.asarray(positions)
-    return _sheet(rows, heights=heights[picked], spacing=spacing, title=title, legend=legend)
+    return sheet(rows, heights=heights[picked], spacing=spacing, title=title, legend=legend)
 
 
 def qc_sheet(case: PreparedCase, *, slices: int = 5) -> Figure:
@@ -134,11 +136,15 @@ def qc_sheet(case: PreparedCase, *, slices: int = 5) -> Figure:
     rows = [(name, image[picked, ..., channel], outlines) for channel, name in enumerate(case.modalities)]
     legend = {f"mask {case.lesion_ml:.2f} ml": REFERENCE} if masks else {}
     heights = slice_heights(case.grid)[picked]
-    return _sheet(rows, heights=heights, spacing=case.spacing, title=case.name, legend=legend)
+    return sheet(rows, heights=heights, spacing=case.spacing, title=case.name, legend=legend)
 
 
-def _sheet(rows: Sequence[tuple], *, heights, spacing, title: str, legend: Mapping[str, dict]) -> Figure:
-    """Panels of `rows`, each (name, slices `(N, H, W)`, outlines as (masks `(N, H, W)`, style))."""
+def sheet(rows: Sequence[tuple], *, heights, spacing, title: str, legend: Mapping[str, dict]) -> Figure:
+    """Panels of `rows`, each (name, slices `(N, H, W)`, masks as (masks `(N, H, W)`, style)).
+
+    A style is what `Axes.contour` takes, and under "fill" how much the inside is coloured, 0 (not) to 1. `heights` are
+    the mm written on the slices, `spacing` is that of D, H, W; `legend` holds a style a name.
+    """
     top, bottom, left, right = bounding_box(foreground(rows[0][1]).any(axis=0), margin=4)
     shape = (bottom - top) * spacing[1], (right - left) * spacing[2]
     width = PANEL_INCHES * len(heights)
@@ -154,11 +160,18 @@ def _sheet(rows: Sequence[tuple], *, heights, spacing, title: str, legend: Mappi
                         aspect=spacing[1] / spacing[2], interpolation="bilinear")
             for masks, style in outlines:
                 if masks[index].any():
-                    axes.contour(masks[index].astype(np.float32), levels=[0.5], **style)
+                    _draw_mask(axes, masks[index], **style)
             axes.set(xlim=(left - 0.5, right - 0.5), ylim=(bottom - 0.5, top - 0.5))
             _write_corners(axes, ("R", "L", f"z {round(heights[index]):+d} mm", name if index == 0 else ""))
     _head(figure, title, legend)
     return figure
+
+
+def _draw_mask(axes: Axes, mask: np.ndarray, *, fill: float = 0, **style) -> None:
+    if fill:
+        colour = np.where(mask[..., None], to_rgba(style["colors"], fill), 0)
+        axes.imshow(colour, origin="upper", interpolation="nearest", aspect=axes.get_aspect())
+    axes.contour(mask.astype(np.float32), levels=[0.5], **style)
 
 
 def _write_corners(axes: Axes, texts: Sequence[str]) -> None:
@@ -174,7 +187,11 @@ def _head(figure: Figure, title: str, legend: Mapping[str, dict]) -> None:
     width, height = figure.get_size_inches()
     middle = 1 - HEADER_INCHES / 2 / height
     figure.text(0.1 / width, middle, plain(title), color="white", fontsize=11, weight="bold", va="center")
-    lines = [Line2D([], [], color=look["colors"], ls=look["linestyles"][0], lw=2) for look in legend.values()]
+    lines = [
+        Patch(facecolor=to_rgba(look["colors"], look["fill"]), edgecolor=look["colors"]) if "fill" in look
+        else Line2D([], [], color=look["colors"], ls=look["linestyles"][0], lw=2)
+        for look in legend.values()
+    ]
     if lines:
         figure.legend(lines, list(legend), loc="center right", bbox_to_anchor=(1, middle), ncols=len(lines),
                       frameon=False, labelcolor="white", fontsize=10, handlelength=2.6)

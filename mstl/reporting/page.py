@@ -3,16 +3,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from mstl.data.cohort import Cohort
 from mstl.errors import InputError
 from mstl.files import read_json, write_text
 from mstl.reporting.cases import ShownCase, predicted_names, read_case
+from mstl.reporting.class_figures import class_curves, class_sheet
 from mstl.reporting.figures import (
     best_epoch,
     learning_curves,
@@ -32,6 +35,7 @@ from mstl.reporting.folder import (
     read_history,
 )
 from mstl.reporting.gan_page import write_gan_report
+from mstl.reporting.regions import regions_section
 from mstl.reporting.slices import slice_heights
 from mstl.reporting.template import render
 from mstl.reporting.twin import twin_section
@@ -91,8 +95,10 @@ def write_report(
             given={"predictions": predictions, "scores": scores if isinstance(scores, (str, Path)) else None},
         ),
         "curves": Markup(to_svg(learning_curves(history))),
+        "class_curves": _svg(class_curves(history)),
         "scores": _scores_section(table, conventions, [case.name for case in shown]),
-        "volumes": None if table is None else Markup(to_svg(volume_agreement(table))),
+        "volumes": _svg(None if table is None else volume_agreement(table)),
+        "regions": regions_section(scores),
         "left_out": left_out,
         "environment": _environment_section(run, predictions),
         **_pictures(shown, predictions, table),
@@ -100,6 +106,10 @@ def write_report(
     out = run / "report.html" if out is None else Path(out)
     write_text(out, render("report.html.j2", context))
     return out
+
+
+def _svg(figure: Figure | None) -> Markup | None:
+    return None if figure is None else Markup(to_svg(figure))
 
 
 def _refuse_for_gan(run: Path, **given: object) -> None:
@@ -156,7 +166,7 @@ def _pictures(cases: Sequence, predictions: str | Path | None, table: pd.DataFra
     for number, case in enumerate(cases, start=1):
         shown = read_case(case, predictions)
         value = dice.get(shown.name, np.nan)
-        overlays.append({"id": f"case-{number}", "name": shown.name, "modality": shown.modality,
+        overlays.append({"id": f"case-{number}", "name": shown.name, "modality": shown.modality, "labels": shown.labels,
                          "picture": _sheet_uri(shown, value), "alt": _describe(shown, value)})
         if viewer is None and shown.probability is not None:
             viewer = {"name": shown.name, "modality": shown.modality,
@@ -166,7 +176,8 @@ def _pictures(cases: Sequence, predictions: str | Path | None, table: pd.DataFra
 
 def _sheet_uri(shown: ShownCase, dice: float) -> str:
     title = f"{shown.name}   Dice {dice:.3f}" if np.isfinite(dice) else shown.name
-    return to_png_uri(overlay_sheet(
+    draw = partial(class_sheet, labels=shown.labels) if shown.labels else overlay_sheet
+    return to_png_uri(draw(
         shown.image, shown.reference, shown.prediction,
         spacing=shown.grid.spacing, title=title, positions=slice_heights(shown.grid),
     ))
@@ -174,7 +185,8 @@ def _sheet_uri(shown: ShownCase, dice: float) -> str:
 
 def _describe(shown: ShownCase, dice: float) -> str:
     score = f", Dice {dice:.3f}" if np.isfinite(dice) else ""
-    return f"Axial {shown.modality} slices of {shown.name} with outlines of reference and prediction{score}"
+    what = "labels" if shown.labels else "outlines"
+    return f"Axial {shown.modality} slices of {shown.name} with {what} of reference and prediction{score}"
 
 
 def _threshold(run: Path, predictions: str | Path | None) -> dict | None:

@@ -1,0 +1,96 @@
+"""Figures of segmentations with several labels: slices with every label in its colour, curves a label."""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mstl.reporting.figures import INK, ORANGE, SKY, TRAINING, VALIDATION, VERMILION, sheet, tidy
+from mstl.reporting.slices import pick_slices
+
+YELLOW, PURPLE, GREEN = "#F0E442", "#CC79A7", "#009E73"
+COLOURS = (VERMILION, SKY, YELLOW, PURPLE, GREEN, ORANGE)  # by the order of labels; also told apart in grey
+FILL = 0.45
+UNSEEN = {"colors": "none", "fill": 0}
+MOST_VOLUMES = 4  # labels whose volumes the head of a sheet has room for
+WHOLE = {"colors": "white", "linestyles": ["solid"], "linewidths": 0.9}
+_CURVE = re.compile(r"(?:val_)?dice_(\d+)")
+
+
+def label_styles(labels: Sequence[int]) -> dict[int, dict]:
+    """How each label is drawn: outlined and filled in a colour of its own."""
+    return {
+        label: {"colors": COLOURS[number % len(COLOURS)], "linestyles": ["solid"], "linewidths": 1.0, "fill": FILL}
+        for number, label in enumerate(sorted(labels))
+    }
+
+
+def class_sheet(
+    image: np.ndarray,
+    reference: np.ndarray | None,
+    prediction: np.ndarray,
+    *,
+    labels: Sequence[int],
+    spacing: Sequence[float],
+    title: str,
+    slices: int = 5,
+    positions: Sequence[float] | None = None,
+) -> Figure:
+    """Axial slices of a case: plain, with the reference's labels, and with the predicted ones, a row each.
+
+    Arrays are `(D, H, W)` as of `figures.overlay_sheet`, masks hold the values of `labels`. Each label has a colour;
+    a white line on the predicted ones shows where the reference's lesion ends. `spacing` is in mm along D, H, W.
+    """
+    masks = {"reference": reference, "prediction": prediction}
+    masks = {name: np.asarray(mask) for name, mask in masks.items() if mask is not None}
+    picked = pick_slices(image, [mask > 0 for mask in masks.values()], count=slices)
+    styles = label_styles(labels)
+    rows = [("", image[picked], [])]
+    for name, mask in masks.items():
+        drawn = [(mask[picked] == label, style) for label, style in styles.items()]
+        if name == "prediction" and reference is not None:
+            drawn.append((reference[picked] > 0, WHOLE))
+        rows.append((name, image[picked], drawn))
+    heights = np.arange(len(image)) * spacing[0] if positions is None else np.asarray(positions)
+    ml = float(np.prod(spacing)) / 1000
+    legend = _legend(styles, masks, ml)
+    return sheet(rows, heights=heights[picked], spacing=spacing, title=title, legend=legend)
+
+
+def _legend(styles: Mapping[int, dict], masks: Mapping[str, np.ndarray], ml: float) -> dict[str, dict]:
+    """A style a name: with few labels their volumes too, in ml, `ml` each voxel."""
+    if len(styles) > MOST_VOLUMES:
+        return {f"label {label}": style for label, style in styles.items()}
+    volumes = {label: [f"{np.count_nonzero(mask == label) * ml:.1f}" for mask in masks.values()] for label in styles}
+    named = {f"label {label}: {' / '.join(volumes[label])}": style for label, style in styles.items()}
+    return {f"ml, {' / '.join(masks)}": UNSEEN, **named}
+
+
+def curve_labels(history: pd.DataFrame) -> list[int]:
+    """The labels whose Dice a history has, rising."""
+    found = (_CURVE.fullmatch(str(column)) for column in history)
+    return sorted({int(match[1]) for match in found if match})
+
+
+def class_curves(history: pd.DataFrame) -> Figure | None:
+    """Dice of every label over the epochs, a panel each; None where the history has none (`dice_1`, `val_dice_1`)."""
+    labels = curve_labels(history)
+    if not labels:
+        return None
+    figure = Figure(figsize=(11, 2.6 * -(-len(labels) // 4)), layout="constrained")
+    panels = figure.subplots(-(-len(labels) // 4), max(min(len(labels), 4), 3), squeeze=False, sharey=True).ravel()
+    for axes, label in zip(panels, labels, strict=False):
+        tidy(axes, title=f"Dice of label {label}")
+        axes.set_xlabel("Epoch", color=INK)
+        for column, style in ((f"dice_{label}", TRAINING), (f"val_dice_{label}", VALIDATION)):
+            if column in history:
+                axes.plot(history["epoch"], history[column], marker="o" if len(history) < 3 else None, ms=4, **style)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    for axes in panels[len(labels):]:
+        axes.remove()
+    panels[0].set_ylim(0, 1)
+    panels[0].legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=9)
+    return figure
