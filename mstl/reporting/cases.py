@@ -59,6 +59,7 @@ def read_case(case: Case, predictions: str | Path) -> ShownCase:
     grid = oriented(prediction.grid, axes="SPL")
     soft = Path(predictions) / f"{case.name}{PROBABILITY}"
     labels = labels_beside(case, prediction.path) or ()
+    labels = labels if len(labels) > 1 else ()  # one is lesion, whatever its value
     mask = None if case.mask is None else read_volume(case.mask, allow_constant=True)
     return ShownCase(
         name=case.name,
@@ -84,7 +85,7 @@ def _turned_mask(volume: Volume, grid: Grid, labels: Sequence[int]) -> np.ndarra
 
 def _probability(path: Path, labels: Sequence[int]) -> Volume:
     """The probability of any lesion: of several classes what the background, the first volume of a 4D file, is not."""
-    if len(labels) < 2:
+    if not labels:
         return read_volume(path, allow_constant=True)
     background = read_volume(f"{path}#0", allow_constant=True)
     return Volume(1 - np.asarray(background.data, np.float32), background.affine)

@@ -15,7 +15,7 @@ YELLOW, PURPLE, GREEN = "#F0E442", "#CC79A7", "#009E73"
 COLOURS = (VERMILION, SKY, YELLOW, PURPLE, GREEN, ORANGE)  # by the order of labels; also told apart in grey
 FILL = 0.45
 UNSEEN = {"colors": "none", "fill": 0}
-MOST_VOLUMES = 4  # labels whose volumes the head of a sheet has room for
+MOST_VOLUMES = 4  # labels whose volumes the head of a sheet of as many slices has room for
 WHOLE = {"colors": "white", "linestyles": ["solid"], "linewidths": 0.9}
 _CURVE = re.compile(r"(?:val_)?dice_(\d+)")
 
@@ -56,16 +56,16 @@ def class_sheet(
         rows.append((name, image[picked], drawn))
     heights = np.arange(len(image)) * spacing[0] if positions is None else np.asarray(positions)
     ml = float(np.prod(spacing)) / 1000
-    legend = _legend(styles, masks, ml)
+    legend = _legend(styles, masks, ml, volumes=len(styles) <= MOST_VOLUMES <= slices)
     return sheet(rows, heights=heights[picked], spacing=spacing, title=title, legend=legend)
 
 
-def _legend(styles: Mapping[int, dict], masks: Mapping[str, np.ndarray], ml: float) -> dict[str, dict]:
-    """A style a name: with few labels their volumes too, in ml, `ml` each voxel."""
-    if len(styles) > MOST_VOLUMES:
+def _legend(styles: Mapping[int, dict], masks: Mapping[str, np.ndarray], ml: float, *, volumes: bool) -> dict:
+    """A style a name, and the volumes of each label where they are wanted; `ml` is a voxel's."""
+    if not volumes:
         return {f"label {label}": style for label, style in styles.items()}
-    volumes = {label: [f"{np.count_nonzero(mask == label) * ml:.1f}" for mask in masks.values()] for label in styles}
-    named = {f"label {label}: {' / '.join(volumes[label])}": style for label, style in styles.items()}
+    found = {label: [f"{np.count_nonzero(mask == label) * ml:.1f}" for mask in masks.values()] for label in styles}
+    named = {f"label {label}: {' / '.join(found[label])}": style for label, style in styles.items()}
     return {f"ml, {' / '.join(masks)}": UNSEEN, **named}
 
 

@@ -8,6 +8,7 @@ import yaml
 
 from mstl.data.cohort import Case, Cohort
 from mstl.data.volume import write_volume
+from mstl.evaluation.evaluate import evaluate
 from mstl.files import write_json, write_text
 
 SHAPE = (24, 28, 12)
@@ -54,6 +55,32 @@ def tiny(tmp_path_factory) -> SimpleNamespace:
     return SimpleNamespace(
         run=run, predictions=root / "predictions", cohort=Cohort(cases), scores=root / "scores.csv"
     )
+
+
+@pytest.fixture(scope="session")
+def tumour_run(tmp_path_factory) -> SimpleNamespace:
+    """A run of labels 1, 2 and 4: one subject, its prediction with the probability of every class, and scores."""
+    root = tmp_path_factory.mktemp("tumour")
+    mask = lesion_right() * np.uint8(2)
+    mask[6:8, 13:15, 5] = 1
+    mask[5, 12:16, 4:7] = 4
+    prediction = np.roll(mask, 1, axis=1)
+    soft = np.stack([np.where(prediction == value, 0.9, 0.1 / 3) for value in (0, 1, 2, 4)], axis=-1)
+    soft[prediction > 0, 0], soft[prediction == 0, 0] = 0.1, 1
+    out = root / "predictions"
+    for path, data in ((root / "flair.nii.gz", head()), (root / "mask.nii.gz", mask)):
+        write_volume(path, data, AFFINE)
+    write_volume(out / "anna_prediction.nii.gz", prediction, AFFINE)
+    write_volume(out / "anna_probability.nii.gz", soft.astype(np.float32), AFFINE)
+    write_json(out / "anna.json", {"threshold": None, "labels": [1, 2, 4]})
+    cohort = Cohort([Case("anna", images={"flair": root / "flair.nii.gz"}, mask=root / "mask.nii.gz")])
+    evaluate(out, cohort, out=root / "scores.csv")
+    run = make_run(root / "run")
+    history = pd.read_csv(run / "history.csv")
+    for label in (1, 2, 4):
+        history[f"val_dice_{label}"] = history["val_dice"] / label
+    write_text(run / "history.csv", history.to_csv(index=False))
+    return SimpleNamespace(run=run, predictions=out, cohort=cohort, scores=root / "scores.csv")
 
 
 def make_run(folder):

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from mstl.data.cohort import Case
-from mstl.data.volume import write_volume
+from mstl.data.volume import read_volume, write_volume
 from mstl.errors import InputError
+from mstl.files import write_json
 from mstl.reporting.cases import predicted_names, read_case
 
 TURN = np.array([[0.0, np.cos(0.1), np.sin(0.1)], [0.0, np.sin(0.1), -np.cos(0.1)], [1.0, 0.0, 0.0]])
@@ -56,3 +57,21 @@ def test_a_prediction_on_a_foreign_grid_is_refused(tiny, tmp_path):
 def test_a_folder_without_predictions_is_refused(tmp_path):
     with pytest.raises(InputError, match="mstl predict"):
         predicted_names(tmp_path)
+
+
+def test_labels_are_shown_as_labels_and_the_probability_is_that_of_any(tumour_run):
+    shown = read_case(tumour_run.cohort[0], tumour_run.predictions)
+    assert shown.labels == (1, 2, 4)
+    assert np.unique(shown.reference).tolist() == np.unique(shown.prediction).tolist() == [0, 1, 2, 4]
+    np.testing.assert_allclose(shown.probability, np.where(shown.prediction > 0, 0.9, 0), atol=1e-6)
+
+
+def test_one_label_is_lesion_whatever_its_value(tiny, tmp_path):
+    case = tiny.cohort[0]
+    mask = read_volume(case.mask)
+    write_volume(tmp_path / "anna_prediction.nii.gz", mask.data * np.uint8(4), mask.affine)
+    write_json(tmp_path / "anna.json", {"labels": [4]})
+    shown = read_case(case, tmp_path)
+    assert shown.labels == ()
+    assert shown.prediction.dtype == bool
+    np.testing.assert_array_equal(shown.prediction, shown.reference)

@@ -174,3 +174,21 @@ def test_wrong_scores_and_foreign_predictions_are_refused(tiny, tmp_path):
         write_report(tiny.run, scores=tmp_path / "scores.csv")
     with pytest.raises(InputError, match="none of which is in the cohort"):
         write_report(tiny.run, predictions=tiny.predictions, cohort=tiny.cohort.select([]))
+
+
+def test_a_run_of_several_labels_shows_them_one_by_one(tumour_run, tmp_path):
+    options = {"predictions": tumour_run.predictions, "cohort": tumour_run.cohort, "scores": tumour_run.scores}
+    page = write_report(tumour_run.run, out=tmp_path / "report.html", **options).read_text(encoding="utf-8")
+    table = page[page.index('id="region-table"'):]
+    assert re.findall(r"<tr><td>([\w ]+)</td><td>1</td>", table) == [
+        "label 1", "label 2", "label 4", "whole", "core", "enhancing"
+    ]
+    assert "whole = 1 + 2 + 4; core = 1 + 4; enhancing = 4" in page
+    assert all(f"Dice of label {label}" in page for label in (1, 2, 4))
+    assert "slices of anna with labels of reference and prediction" in page
+    assert "a white line shows where the reference's lesion ends" in page
+
+
+def test_a_run_of_one_class_has_no_regions(text):
+    assert "region-table" not in text
+    assert "Dice of label" not in text

@@ -190,7 +190,7 @@ def _measure_mask(
         "path": volume.path, "grid": volume.grid, "kind": kind, "values": values, "voxels": voxels,
         "ml": voxels * volume.grid.voxel_ml, "lesions": lesions,
         "specks": specks, "outside": min(outside, default=None), "twins": tuple(twins),
-        "labels": {} if kind in ("soft", "other") else _count_labels(volume.data),
+        "labels": _count_labels(volume.data, kind),
     }  # fmt: skip
     if poses and twins:
         measures["fit"] = fit_mask(mask, twins)
@@ -217,8 +217,10 @@ def mask_kind(data: np.ndarray) -> tuple[str, tuple[float, ...]]:
     return ("soft" if values[0] >= 0 and values[-1] <= 1 else "other"), shown
 
 
-def _count_labels(data: np.ndarray) -> dict[int, int]:
-    """Voxels of every value of a mask of labels but 0; none where a value can be no label."""
+def _count_labels(data: np.ndarray, kind: str) -> dict[int, int]:
+    """Voxels of every value of a mask but 0; none where a value can be no label."""
+    if kind in ("soft", "other"):
+        return {}
     values, counts = np.unique(data[data != 0], return_counts=True)
     possible = bool(proposed_labels(values.tolist()))
     return dict(zip(map(int, values), map(int, counts), strict=True)) if possible else {}
