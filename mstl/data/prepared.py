@@ -108,7 +108,7 @@ class PreparedCase:
     @property
     def labels(self) -> tuple[int, ...]:
         """Values that stand for class 1, 2, ... in masks of the scanner's grid; () for masks of 0 and 1."""
-        return tuple(self.record["preparation"].get("labels", ()))
+        return tuple(self.record.get("preparation", {}).get("labels", ()))
 
     @property
     def brain_voxels(self) -> list[int]:

@@ -21,7 +21,9 @@ from mstl.evaluation.references import MOTIONS, motions
 from mstl.files import new_folder, sha256, whole_folder, write_json
 from mstl.training.run import Run
 
-SAME_PREPARATION = ("modalities", "spacing", "shape", "steps", "brain", "normalise", "landmarks")
+SAME_PREPARATION = (  # what images are made by; of masks, and so of labels, nothing is read
+    "modalities", "spacing", "shape", "steps", "brain", "normalise", "landmarks",
+)  # fmt: skip
 WHOLE = "whole volume"  # in a prediction's .json where a 3D model saw all in one pass
 
 

@@ -247,3 +247,14 @@ def test_cases_without_brain_are_named(write_prepared, tmp_path):
     case.record["brain_voxels"] = [0] * case.shape[0]
     with pytest.raises(InputError, match=r"hollow.*brain voxel"):
         SliceSampler([case], keep="brain", labels=False)
+
+
+@pytest.mark.parametrize("augment", ["none", "thesis", "strong", "wide"])
+def test_classes_of_a_mask_are_neither_mixed_nor_lost(write_prepared, tmp_path, augment):
+    case = write_prepared(tmp_path / "tumour", lesions=(2, 3, 4))
+    mask = np.array(case.mask)
+    mask[:, :, 10:] *= 3
+    np.save(case.folder / "mask.npy", mask)
+    sampler = SliceSampler([case], batch_size=3, augment=augment, crop=(16, 16), lesion_crop=1, seed=2)
+    masks = np.concatenate([sampler.batch(epoch, 0)[1] for epoch in range(4)])
+    assert np.unique(masks).tolist() == [0, 1, 3]

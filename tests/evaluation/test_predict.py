@@ -131,6 +131,11 @@ def test_cases_prepared_otherwise_are_refused(run, tiny_cohort, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_labels_of_masks_do_not_matter_to_a_prediction(run, tiny_cohort, tmp_path):
+    labelled = prepare(tiny_cohort.select(["ras"]), tmp_path / "prepared", labels=(1,))
+    assert (predict(run, labelled, out=tmp_path / "out") / "ras_prediction.nii.gz").exists()
+
+
 @pytest.mark.parametrize("threshold", [0, 1, -0.2])
 def test_a_threshold_that_cuts_nothing_is_refused(run, tiny_prepared, tmp_path, threshold):
     with pytest.raises(InputError, match="between 0 and 1"):
