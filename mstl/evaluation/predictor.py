@@ -12,8 +12,8 @@ from mstl.data.prepared import PreparedCase
 from mstl.errors import InputError
 from mstl.evaluation.sliding_window import background, check_overlap, sliding_window
 from mstl.models.batch_norm import steady
-from mstl.models.memory import available_bytes, largest_window
-from mstl.models.sides import side_multiple
+from mstl.models.memory import available_bytes, largest_window, smaller_window
+from mstl.models.sides import is_volumetric, side_multiple
 from mstl.training.run import Run
 
 BATCH_SIZE = 8  # slices; larger batches are not faster on a CPU
@@ -63,7 +63,7 @@ class Predictor:
     @property
     def is_3d(self) -> bool:
         """Whether the model takes volumes."""
-        return len(self.model.input_shape) == 5
+        return is_volumetric(self.model)
 
     @property
     def classes(self) -> int:
@@ -81,8 +81,15 @@ class Predictor:
                 f"Case {case.name} gives {channels} channels ({', '.join(case.modalities)}, context "
                 f"{self.context}), the model expects {self.model.input_shape[-1]}. Prepare the run's modalities."
             )
-        with steady(self.model):
-            return self._by_windows(case) if self.is_3d else self._by_slices(case)
+        try:
+            with steady(self.model):
+                return self._by_windows(case) if self.is_3d else self._by_slices(case)
+        except tf.errors.ResourceExhaustedError as error:
+            what = f"windows of {self.window_of(case.shape) or case.shape}" if self.is_3d else "slices"
+            raise InputError(
+                f"Memory does not suffice to predict case {case.name} of {case.shape} by {self._batch} {what} at a "
+                "time. Lower the batch size or the sides of the window, or predict on the CPU."
+            ) from error
 
     def window_of(self, shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
         """Sides of the windows that a volume of `shape` is seen by; None is the whole volume, or a 2D model."""
@@ -93,26 +100,29 @@ class Predictor:
             self._windows[shape] = largest_window(self.model, shape, multiple=self._multiple, memory=memory)
         return self._windows[shape]
 
+    @property
+    def _batch(self) -> int:
+        return self.batch_size or (1 if self.is_3d else BATCH_SIZE)
+
     def _by_windows(self, case: PreparedCase) -> np.ndarray:
         window = self.window_of(case.shape)
         try:
             return sliding_window(
                 self._probability, case.image, window=window, classes=self.classes, overlap=self.overlap,
-                batch_size=self.batch_size or 1, multiple=self._multiple,
+                batch_size=self._batch, multiple=self._multiple,
             )  # fmt: skip
-        except tf.errors.ResourceExhaustedError as error:
-            seen = "in one pass" if window is None else f"by windows of {' x '.join(map(str, window))}"
-            raise InputError(
-                f"Memory does not suffice to predict case {case.name} of {case.shape} {seen}. Lower the sides of the "
-                "window or the batch size, or predict where there is more memory."
-            ) from error
+        except tf.errors.ResourceExhaustedError:  # a GPU may have less memory than the machine
+            smaller = smaller_window(window or case.shape, multiple=self._multiple)
+            if self.window is not None or smaller is None:
+                raise
+            self._windows[case.shape] = smaller
+        return self._by_windows(case)
 
     def _by_slices(self, case: PreparedCase) -> np.ndarray:
-        image, size = case.image, self.batch_size or BATCH_SIZE
-        probability = background(case.shape, self.classes)
+        image, probability = case.image, background(case.shape, self.classes)
         positions = np.flatnonzero(case.brain_voxels)
-        for start in range(0, len(positions), size):
-            batch = positions[start : start + size]
+        for start in range(0, len(positions), self._batch):
+            batch = positions[start : start + self._batch]
             probability[batch] = self._slices(with_context(image, batch, context=self.context))
         return probability
 

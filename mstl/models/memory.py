@@ -41,6 +41,14 @@ def largest_window(
     return tuple(sides)
 
 
+def smaller_window(window: Sequence[int], *, multiple: int) -> tuple[int, int, int] | None:
+    """The window with its longest side halved to a multiple of `multiple`, at least 32; None where it is that."""
+    sides = list(window)
+    longest = sides.index(max(sides))
+    sides[longest] = -(-max(SMALLEST, sides[longest] // 2) // multiple) * multiple
+    return tuple(sides) if sides[longest] < window[longest] else None
+
+
 def bytes_per_voxel(model: keras.Model) -> float:
     """Most bytes that maps take at a time, for each voxel of the image, when a model of volumes predicts one.
 

@@ -141,12 +141,37 @@ def test_flip_averages_with_the_volume_mirrored_left_to_right(model3d, tiny_prep
 
 
 def test_memory_that_does_not_suffice_is_an_error_that_says_what_to_lower(model3d, tiny_prepared, monkeypatch):
-    def exhausted(*_, **__):
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
-
     monkeypatch.setattr(predictor, "sliding_window", exhausted)
-    with pytest.raises(InputError, match=r"predict case ras .* by windows of 8 x 8 x 8\. Lower the sides"):
+    with pytest.raises(InputError, match=r"predict case ras .* by 1 windows of \(8, 8, 8\) at a time\. Lower"):
         Predictor(model3d, window=(8, 8, 8))(tiny_prepared[0])
+    with pytest.raises(InputError, match=r"by 1 windows of .* at a time"):
+        Predictor(model3d)(tiny_prepared[0])
+
+
+def test_slices_that_do_not_fit_into_memory_are_an_error_that_says_what_to_lower(model, tiny_prepared, monkeypatch):
+    monkeypatch.setattr(predictor, "with_context", exhausted)
+    with pytest.raises(InputError, match=r"by 8 slices at a time\. Lower the batch size"):
+        Predictor(model)(tiny_prepared[0])
+
+
+def exhausted(*_, **__):
+    raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+
+def test_where_one_pass_does_not_fit_after_all_windows_are_halved_until_they_do(model3d, tiny_prepared, monkeypatch):
+    seen = []
+
+    def fits_32(*_, window, **__):
+        seen.append(window)
+        return exhausted() if window is None or max(window) > 32 else np.zeros(1)
+
+    monkeypatch.setattr(predictor, "sliding_window", fits_32)
+    case = tiny_prepared[0]
+    monkeypatch.setitem(case.record["prepared"], "shape", [70, 64, 32])
+    volumes = Predictor(model3d)
+    volumes(case)
+    assert seen == [None, (35, 64, 32), (35, 32, 32), (32, 32, 32)]
+    assert volumes.window_of(case.shape) == seen[-1]
 
 
 def test_an_overlap_that_is_no_part_of_a_side_is_refused(model3d):

