@@ -16,6 +16,7 @@ REQUIRES = [
     "SimpleITK>=2.3",
     "nilearn>=0.12",
     "scikit-learn>=1.4",
+    "threadpoolctl>=3.1",
     "scipy>=1.11",
     "numpy>=1.26",
     "pandas>=2.1",

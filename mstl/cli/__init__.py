@@ -10,6 +10,7 @@ import typer
 import mstl
 from mstl.cli.check import check
 from mstl.cli.convert import convert
+from mstl.cli.domain_shift import domain_shift
 from mstl.cli.evaluate import evaluate
 from mstl.cli.index import index
 from mstl.cli.inputs import read_input
@@ -107,6 +108,7 @@ def phantom(
 app.command()(index)
 app.command()(check)
 app.command()(prepare)
+app.command("domain-shift")(domain_shift)
 
 
 @app.command()

@@ -1,9 +1,21 @@
 """How far two sets of scans are apart: the maximum mean discrepancy between samples of both."""
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
 import numpy as np
 
-from mstl.evaluation.kernel_sums import BLOCK_SIZE, kernel_sums
+import mstl
+from mstl.data.preparation import Preparation
+from mstl.errors import InputError
+from mstl.evaluation.domain import Domain
+from mstl.evaluation.domain_features import Features, Samples, domain_samples
+from mstl.evaluation.kernel_sums import BLOCK_SIZE, kernel_sums, kernel_width
+from mstl.evaluation.permutation import PERMUTATIONS, PermutationTest, Subjects, permutation_test, permute
+
+__all__ = ["DomainShift", "compare_domains", "mmd2", "permutation_test"]
+COMPARED = ("spacing", "normalise", "shape")  # parameters of a preparation that change what a patch or layer sees
 
 
 def mmd2(
@@ -28,3 +40,122 @@ def mmd2(
     sums = kernel_sums(x, y, groups=groups, kernel=kernel, gamma=gamma, block_size=block_size)
     return float(sums.mmd2(np.array([[1, 0]]), biased=biased)[0])
 
+
+@dataclass(frozen=True, eq=False)
+class DomainShift:
+    """Two domains and how far they are apart: `mmd2` (unbiased, in `test`), `mmd2_biased`, and the samples they are of.
+
+    `paired` counts the subjects that are in both, `notes` are sentences on what makes the domains hard to compare.
+    """
+
+    a: Samples
+    b: Samples
+    domains: tuple[Domain, Domain]
+    features: Features
+    kernel: str
+    gamma: float | None
+    mmd2_biased: float
+    test: PermutationTest
+    paired: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def mmd2(self) -> float:
+        """The unbiased squared MMD."""
+        return self.test.mmd2
+
+    def to_dict(self) -> dict:
+        """All but the samples themselves, for `domain_shift.json`."""
+        chance = self.test.by_chance
+        return {
+            "a": _described(self.a, self.domains[0]),
+            "b": _described(self.b, self.domains[1]),
+            "features": {**asdict(self.features), "count": self.a.values.shape[1]},
+            "kernel": self.kernel,
+            "gamma": self.gamma,
+            "mmd2": self.mmd2,
+            "mmd2_biased": self.mmd2_biased,
+            "p": self.test.p,
+            "smallest_p": self.test.smallest_p,
+            "paired_subjects": self.paired,
+            "partitions": self.test.partitions,
+            "permutations": len(chance),
+            "exact": self.test.exact,
+            "by_chance": {"median": float(np.median(chance)), "95%": float(np.percentile(chance, 95))},
+            "notes": list(self.notes),
+            "mstl": mstl.__version__,
+        }
+
+
+def compare_domains(
+    a: Domain | str,
+    b: Domain | str,
+    *,
+    features: Features | None = None,
+    kernel: str = "rbf",
+    gamma: float | str | None = None,
+    permutations: int = PERMUTATIONS,
+    paired: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> DomainShift:
+    """Compare two sets of prepared scans by the squared MMD of `features` of theirs.
+
+    a, b: prepared cases, their folder, or "FOLDER:flair,t1" for some of its channels; see `Domain.of`. Intensities are
+    compared as they were prepared, a layer's activations after each was brought to mean 0 and standard deviation 1 over
+    both domains. kernel, gamma: as for `mmd2`. permutations, paired: as for `permutation_test`, which permutes whole
+    subjects; names that both domains have are the same person where `paired`. progress: called with each case's name
+    when its features are there, and once when the kernel is summed. The same arguments give the same numbers.
+    Raises `InputError` as these do, and where the samples of a domain are all equal.
+    """
+    features = features or Features()
+    domains = Domain.of(a), Domain.of(b)
+    first, second = domain_samples(*domains, features, progress=progress)
+    for samples in (first, second):
+        if len(samples.values) > 1 and not np.ptp(samples.values, axis=0).any():
+            raise InputError(
+                f"All {len(samples.values)} samples of {samples.name} are equal: these features say nothing about it. "
+                "Choose another layer, or intensities."
+            )
+    if features.of_layer:
+        first, second = _standardised(first, second)
+    who = Subjects.of(first.subjects, second.subjects, paired=paired)
+    options = {"kernel": kernel, "gamma": kernel_width(first.values, second.values, kernel=kernel, gamma=gamma)}
+    sums = kernel_sums(first.values, second.values, groups=who.groups, **options)
+    test = permute(sums, who, permutations=permutations, seed=features.seed)
+    biased = float(sums.mmd2(who.observed[None], biased=True)[0])
+    if progress is not None:
+        progress("kernel")
+    return DomainShift(
+        first, second, domains, features, mmd2_biased=biased, test=test, paired=len(who.pairs),
+        notes=tuple(_other_preparation(*domains, names=(first.name, second.name))), **options,
+    )  # fmt: skip
+
+
+def _standardised(first: Samples, second: Samples) -> tuple[Samples, Samples]:
+    """Every feature with mean 0 and standard deviation 1 over both; one that is constant becomes 0."""
+    both = np.concatenate([first.values, second.values]).astype(np.float64)
+    spread = both.std(axis=0)
+    scaled = (both - both.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    parts = np.split(scaled.astype(np.float32), [len(first.values)])
+    return replace(first, values=parts[0]), replace(second, values=parts[1])
+
+
+def _described(samples: Samples, domain: Domain) -> dict:
+    return {
+        "name": samples.name,
+        "folder": str(domain.cases.folder),
+        "modalities": list(domain.modalities),
+        "subjects": list(domain.cases.subjects),
+        "samples": len(samples.values),
+    }
+
+
+def _other_preparation(*domains: Domain, names: tuple[str, str]) -> list[str]:
+    """A sentence for each parameter by which the domains were prepared otherwise."""
+    ours, theirs = (Preparation.of_record(one.cases.preparation, source=one.cases.folder) for one in domains)
+    return [
+        f"{names[0]} was prepared with {name} {getattr(ours, name)}, {names[1]} with {getattr(theirs, name)}: part of "
+        "the difference may be that."
+        for name in COMPARED
+        if getattr(ours, name) != getattr(theirs, name)
+    ]

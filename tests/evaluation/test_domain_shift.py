@@ -1,4 +1,7 @@
-"""The maximum mean discrepancy: that of the formula, by blocks of any size, with the properties of a distance."""
+"""The maximum mean discrepancy: that of the formula, by blocks of any size; and domains compared by it."""
+import json
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,8 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
 
+from mstl.data.prepare import prepare
 from mstl.errors import InputError
-from mstl.evaluation.domain_shift import mmd2
+from mstl.evaluation.domain import Domain
+from mstl.evaluation.domain_features import Features
+from mstl.evaluation.domain_shift import compare_domains, mmd2
 
 NUMBERS = st.floats(-5, 5, allow_subnormal=False)
 
@@ -83,3 +89,77 @@ def test_half_precision_is_computed_in_double():
 def test_sets_that_cannot_be_compared_are_refused(x, y, biased, words):
     with pytest.raises(InputError, match=words):
         mmd2(x, y, biased=biased)
+
+
+FEATURES = Features(patch=(2, 2, 2), samples=20)
+
+
+def test_two_modalities_of_the_same_subjects_are_compared_by_swapping_them(tiny_prepared):
+    done = []
+    domains = [f"{tiny_prepared.folder}:{name}" for name in ("flair", "t1")]
+    shift = compare_domains(*domains, features=FEATURES, progress=done.append)
+    assert (shift.paired, shift.test.partitions, shift.test.exact) == (3, 4, True)
+    assert shift.gamma == 1 / 8
+    assert shift.mmd2 == pytest.approx(mmd2(shift.a.values, shift.b.values), abs=1e-12)
+    assert shift.mmd2_biased == pytest.approx(mmd2(shift.a.values, shift.b.values, biased=True), abs=1e-12)
+    assert done == [case.name for case in tiny_prepared] * 2 + ["kernel"]
+    assert shift.notes == ()
+
+
+def test_a_modality_is_nearer_to_itself_than_to_another(tiny_prepared):
+    flair, t1 = (f"{tiny_prepared.folder}:{name}" for name in ("flair", "t1"))
+    assert abs(compare_domains(flair, flair, features=FEATURES).mmd2) < 0.02 < 3 * compare_domains(
+        flair, t1, features=FEATURES
+    ).mmd2
+
+
+def test_names_that_two_cohorts_share_by_chance_are_other_persons_where_that_is_said(tiny_prepared):
+    shift = compare_domains(tiny_prepared, tiny_prepared, features=FEATURES, paired=False)
+    assert (shift.paired, shift.test.partitions) == (0, 10)
+
+
+def test_activations_are_standardised_over_both_domains(tiny_prepared, small_run):
+    subjects = [Domain.of(str(tiny_prepared.folder), subjects=[name]) for name in ("ras", "pil")]
+    shift = compare_domains(*subjects, features=Features(f"{small_run}:encoder2_relu1", samples=6))
+    both = np.concatenate([shift.a.values, shift.b.values])
+    np.testing.assert_allclose(both.mean(axis=0), 0, atol=1e-5)
+    assert set(both.std(axis=0).round(4)) <= {0, 1}
+    assert (shift.test.partitions, shift.test.p) == (1, 1)
+
+
+def test_the_record_is_json_of_everything_but_samples(tiny_prepared):
+    domains = [f"{tiny_prepared.folder}:{name}" for name in ("flair", "t1")]
+    record = compare_domains(*domains, features=FEATURES, kernel="linear").to_dict()
+    assert json.loads(json.dumps(record)) == json.loads(json.dumps(record, allow_nan=False))
+    assert record["a"] == {"name": "out flair", "folder": str(tiny_prepared.folder), "modalities": ["flair"],
+                           "subjects": ["ras", "pil", "oblique"], "samples": 60}  # fmt: skip
+    assert (record["kernel"], record["gamma"], record["p"]) == ("linear", None, record["smallest_p"])
+    assert record["features"]["count"] == 8
+
+
+def test_a_different_preparation_is_noted(tiny_cohort, tiny_prepared, tmp_path):
+    other = prepare(tiny_cohort, tmp_path / "other", normalise="minmax")
+    shift = compare_domains(tiny_prepared, other, features=FEATURES)
+    assert shift.notes == (
+        "out flair+t1 was prepared with normalise zscore, other flair+t1 with minmax: part of the difference may be "
+        "that.",
+    )
+
+
+def test_the_same_arguments_give_the_same_numbers(tiny_prepared):
+    records = [compare_domains(tiny_prepared, tiny_prepared, features=FEATURES).to_dict() for _ in range(2)]
+    assert records[0] == records[1]
+
+
+def test_a_domain_whose_samples_are_all_equal_is_refused(tiny_prepared, tmp_path):
+    shutil.copytree(tiny_prepared.folder, tmp_path / "flat")
+    for case in Domain.of(tmp_path / "flat").cases:
+        np.save(case.folder / "image.npy", np.ones(case.image.shape, np.float16))
+    with pytest.raises(InputError, match=r"All 60 samples of flat flair\+t1 are equal"):
+        compare_domains(tiny_prepared, tmp_path / "flat", features=FEATURES)
+
+
+def test_a_single_sample_of_a_domain_is_refused(tiny_prepared):
+    one = Domain.of(tiny_prepared, subjects=["ras"])
+    with pytest.raises(InputError, match="Sets of 1 and 1 samples are too small"):
+        compare_domains(one, one, features=Features(patch=(2, 2, 2), samples=1))
