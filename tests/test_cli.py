@@ -3,10 +3,13 @@ import re
 import sys
 
 import nibabel as nib
+import numpy as np
 import pytest
 
 import mstl
 from mstl.cli import main
+from mstl.files import read_json
+from tests.labelled import with_labels
 
 
 @pytest.fixture
@@ -97,3 +100,31 @@ def test_equal_phantoms_have_equal_bytes(run, tmp_path):
         run("phantom", tmp_path / folder, "--subjects", 1, "--scanner", "quick", "--modalities", "flair")
     first, second = (sorted((tmp_path / folder).rglob("*.gz")) for folder in ("a", "b"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+VOLUMES = """
+model: unet3d-residual
+model_options: {filters: [4, 8]}
+train_subjects: [a]
+validation_subjects: [b]
+patch: [16, 16, 16]
+loss: ce
+epochs: 1
+steps_per_epoch: 1
+batch_size: 1
+validation_steps: 1
+augment: none
+"""
+
+
+def test_a_3d_network_writes_the_labels_of_several_classes(run, tmp_path, monkeypatch, make_case):
+    monkeypatch.chdir(tmp_path)
+    mstl.Cohort([with_labels(make_case(tmp_path, name, seed=1)) for name in "ab"]).to_csv("cohort.csv")
+    run("prepare", "cohort.csv", "prepared", "--labels", "1,2,4")
+    (tmp_path / "volumes.yaml").write_text(VOLUMES)
+    assert "Trained" in run("train", "volumes.yaml", "--out", "run")
+    assert re.search(r"Most probable class, .*: mean Dice 0\.\d+.* on 1 validation cases", run("threshold", "run"))
+    assert "1 case" in run("predict", "run", "cohort.csv", "--subjects", "b", "--overlap", 0.25, "--out", "out")
+    assert set(np.unique(nib.load("out/b_prediction.nii.gz").dataobj)) <= {0, 1, 2, 4}
+    assert nib.load("out/b_probability.nii.gz").shape[3:] == (4,)
+    assert read_json("out/b.json")["overlap"] == 0.25
