@@ -49,7 +49,7 @@ def evaluate(
         who = {"case": pair.case.name, "subject": pair.case.subject, "session": pair.case.session}
         rows.append(who | score_case(pair.prediction > 0, pair.reference > 0, spacing=pair.spacing))
         if len(pair.labels) > 1:
-            known = regions_of(pair.labels, named=regions)
+            known = _same(regions_of(pair.labels, named=regions, dataset=pair.case.dataset), known, pair.case)
             region_rows += [who | row for row in _score_labels(pair, known)]
     if regions and not known:
         raise InputError(f"Regions {', '.join(regions)} were given for masks of one class. Pass --labels too.")
@@ -57,6 +57,16 @@ def evaluate(
     if out is not None:
         _write(Path(out), scores, pd.DataFrame(region_rows, columns=list(REGION_COLUMNS)), known)
     return scores
+
+
+def _same(regions: dict, known: dict, case: Case) -> dict:
+    """The regions of a case; raises where those of the cases before it are others."""
+    if known and regions != known:
+        raise InputError(
+            f"Case {case.name} has regions {region_rule(regions)} and earlier ones have {region_rule(known)} "
+            "Evaluate the two sets one by one, or say what the regions are: --region core=1,4."
+        )
+    return regions
 
 
 def _score_labels(pair: Pair, regions: Mapping[str, Sequence[int]]) -> list[dict]:

@@ -19,21 +19,23 @@ REGION_COLUMNS = (*KEYS, "region", *SCORES, "empty_reference")
 BRATS: dict[tuple[int, ...], dict[str, tuple[int, ...]]] = {  # by the labels of a year's masks
     (1, 2, 4): {"whole": (1, 2, 4), "core": (1, 4), "enhancing": (4,)},  # 2017 to 2021
     (1, 2, 3): {"whole": (1, 2, 3), "core": (1, 3), "enhancing": (3,)},  # from 2023 on
-    (1, 2, 3, 4): {"whole": (1, 2, 3, 4), "core": (1, 3, 4), "enhancing": (4,)},  # 2012 to 2016
 }
+DECATHLON = {(1, 2, 3): {"whole": (1, 2, 3), "core": (2, 3), "enhancing": (3,)}}  # oedema is 1, Antonelli et al. 2022
+TABLES = {"msd": DECATHLON}  # by the dataset of a case, the layout that it was indexed by; else BRATS
 
 
 def regions_of(
-    labels: Sequence[int], *, named: Mapping[str, Sequence[int]] | None = None
+    labels: Sequence[int], *, named: Mapping[str, Sequence[int]] | None = None, dataset: str = ""
 ) -> dict[str, tuple[int, ...]]:
     """Regions by name: every label alone ("label 1"), and whole, core and enhancing where the labels are BraTS'.
 
-    `named` adds regions, or says what one of these names is, as {"core": (2, 3)} for the Decathlon's brain tumours,
-    whose labels 1, 2 and 3 are oedema, not enhancing and enhancing. Raises `InputError` for an empty region, or one of
-    labels that are not among `labels`.
+    `dataset` is that of the cohort: the Decathlon, "msd", numbers the same tumours otherwise. Labels 1 to 4 have no
+    regions unless `named`, as {"core": (1, 3)}: 4 is enhancing tumour in 2012 to 2016 and a cavity in 2024. `named`
+    adds regions, or says what one of these names is. Raises `InputError` for an empty region, or one of labels that
+    are not among `labels`.
     """
     regions = {f"label {label}": (label,) for label in sorted(labels)}
-    regions |= BRATS.get(tuple(sorted(labels)), {})
+    regions |= TABLES.get(dataset, BRATS).get(tuple(sorted(labels)), {})
     for name, members in (named or {}).items():
         if not members or not set(members) <= set(labels):
             raise InputError(

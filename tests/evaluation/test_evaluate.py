@@ -1,4 +1,6 @@
 """Evaluation: a table of cases and, where masks hold labels, one of regions beside it."""
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -179,3 +181,13 @@ def test_masks_of_one_class_have_no_regions(tmp_path, predictions, cohort):
 def test_labels_and_one_class_of_all_exclude_each_other(tumours):
     with pytest.raises(InputError, match="Ask for one of both"):
         evaluate(*tumours, labels=(1, 2, 4), binarise_masks=True)
+
+
+def test_cases_whose_labels_mean_different_things_are_not_in_one_table(tumours):
+    folder, (first, second) = tumours
+    for name in "ab":
+        write_json(folder / f"{name}.json", {"labels": [1, 2, 3]})
+        write_volume(folder / f"{name}_prediction.nii.gz", np.ones((12, 10, 8), np.uint8), np.eye(4))
+    write_volume(first.mask, np.full((12, 10, 8), 3, np.uint8), np.eye(4))
+    with pytest.raises(InputError, match=r"core = 2 \+ 3.*core = 1 \+ 3.*one by one"):
+        evaluate(folder, [first, replace(second, dataset="msd")])

@@ -8,7 +8,7 @@ from mstl.data.layouts.bids import BIDS
 from mstl.data.layouts.found import Layout
 from mstl.data.layouts.ms import ISBI2015, MICCAI2008, MSSEG2016, OPEN_MS
 from mstl.data.layouts.msd import MSD
-from mstl.data.layouts.tumour import BRATS2020
+from mstl.data.layouts.tumour import BRATS2020, BRATS2021, BRATS2023
 from mstl.errors import InputError
 
 __all__ = ["GLOB", "LAYOUTS", "find_layout"]
@@ -20,6 +20,8 @@ LAYOUTS: dict[str, Layout] = {
     "miccai2008": MICCAI2008,
     "open-ms": OPEN_MS,
     "brats2020": BRATS2020,
+    "brats2021": BRATS2021,
+    "brats2023": BRATS2023,
     "msd": MSD,
     "bids": BIDS,
 }
