@@ -10,7 +10,7 @@ from mstl._keras import keras, tf
 from mstl.config import input_channels
 from mstl.data.prepared import PreparedCase
 from mstl.errors import InputError
-from mstl.evaluation.sliding_window import background, check_overlap, sliding_window
+from mstl.evaluation.sliding_window import background, check_overlap, sliding_window, window_sides
 from mstl.models.batch_norm import steady
 from mstl.models.memory import available_bytes, largest_window, smaller_window
 from mstl.models.sides import is_volumetric, side_multiple
@@ -93,8 +93,10 @@ class Predictor:
 
     def window_of(self, shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
         """Sides of the windows that a volume of `shape` is seen by; None is the whole volume, or a 2D model."""
-        if self.window is not None or not self.is_3d:
-            return self.window
+        if not self.is_3d:
+            return None
+        if self.window is not None:
+            return window_sides(self.window, multiple=self._multiple)
         if shape not in self._windows:
             memory = available_bytes()
             self._windows[shape] = largest_window(self.model, shape, multiple=self._multiple, memory=memory)

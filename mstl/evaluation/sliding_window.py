@@ -40,7 +40,7 @@ def sliding_window(
     Source: Isensee et al. 2021, doi 10.1038/s41592-020-01008-z.
     """
     check_overlap(overlap)
-    sides = _sides(image.shape[:3] if window is None else window, multiple)
+    sides = window_sides(image.shape[:3] if window is None else window, multiple=multiple)
     image, inside = _padded(image, sides)
     probability = background(image.shape[:3], classes)
     brain = np.any(image != 0, axis=-1)
@@ -49,6 +49,13 @@ def sliding_window(
         windows = _Windows(image[box], brain[box], sides, overlap)
         _predict(forward, windows, probability[box], batch_size)
     return probability[inside]
+
+
+def window_sides(window: Sequence[int], *, multiple: int) -> tuple[int, int, int]:
+    """Sides (d, h, w) rounded up to multiples; raises `InputError` unless they are three positive whole numbers."""
+    if len(window) != 3 or not all(side == int(side) > 0 for side in window):
+        raise InputError(f"window is {tuple(window)}; three positive sides (D, H, W) are expected, as 96, 96, 96.")
+    return tuple(-(-int(side) // multiple) * multiple for side in window)
 
 
 def check_overlap(overlap: float) -> None:
@@ -119,12 +126,6 @@ def _add(forward: Callable, image: np.ndarray, waiting: list[tuple], probability
     results = forward(np.stack([image[where] for where, _ in waiting], dtype=np.float32))
     for (where, weights), result in zip(waiting, np.asarray(results, np.float32), strict=True):
         probability[where] += weights * result
-
-
-def _sides(window: Sequence[int], multiple: int) -> tuple[int, int, int]:
-    if len(window) != 3 or not all(side == int(side) > 0 for side in window):
-        raise InputError(f"window is {tuple(window)}; three positive sides (D, H, W) are expected, as 96, 96, 96.")
-    return tuple(-(-int(side) // multiple) * multiple for side in window)
 
 
 def _padded(image: np.ndarray, sides: tuple[int, ...]) -> tuple[np.ndarray, tuple[slice, ...]]:

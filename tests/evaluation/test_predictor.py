@@ -125,6 +125,13 @@ def test_a_3d_model_sees_windows_where_memory_does_not_allow_more(model3d, monke
     assert max(window) <= 64
 
 
+def test_windows_have_sides_that_the_model_can_take():
+    image = keras.layers.Input((None, None, None, 2))
+    x = keras.layers.UpSampling3D(4)(keras.layers.MaxPooling3D(4)(image))
+    model = keras.Model(image, keras.layers.Conv3D(1, 1)(x))
+    assert Predictor(model, window=(10, 12, 13)).window_of((64, 64, 64)) == (12, 12, 16)
+
+
 def test_windows_of_a_3d_model_give_nearly_what_one_pass_gives(model3d, tiny_prepared):
     case = tiny_prepared[0]
     inside = np.asarray(case.image).any(axis=-1)
