@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mstl.config import TWIN, Experiment
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
+from mstl.training.cluster import is_chief
 
 if TYPE_CHECKING:
     from mstl._keras import keras
@@ -26,7 +27,8 @@ def train_experiment(
 
     With `experiment.twin` the same from scratch follows into `out/twin`. `resume` takes up whichever of the two was
     stopped, or adds the twin to a run that has none. `callbacks` serve both, one after the other; a
-    `TrainingProgress` among them says which it is. Returns the first.
+    `TrainingProgress` among them says which it is. The strategy is picked by `mstl.training.distribute.pick_strategy`.
+    Returns the first.
     """
     if not experiment.twin:
         return _train(experiment, out, resume, callbacks)
@@ -49,17 +51,22 @@ def _train(
     train, validation, test = split_sides(prepared, experiment)
 
     from mstl.training.build import build_for  # after what can go wrong at once: TensorFlow takes seconds to start
+    from mstl.training.distribute import pick_strategy
     from mstl.training.fit import fit
+    from mstl.training.precision import precision
 
-    model = build_for(experiment, prepared.preparation, seed=experiment.seed)
-    known = {"preparation": prepared.preparation, "held_out": [*_subjects(validation), *_subjects(test)]}
-    _set_weights(model, experiment, Path(out), resume=resume, **known)
+    with pick_strategy().scope(), precision(experiment.precision):
+        model = build_for(experiment, prepared.preparation, seed=experiment.seed)
+        known = {"preparation": prepared.preparation, "held_out": [*_subjects(validation), *_subjects(test)]}
+        _set_weights(model, experiment, Path(out), resume=resume, **known)
     settings = experiment.training()
     return fit(model, train, validation, test=test, out=out, resume=resume, callbacks=callbacks, **settings)
 
 
 def _note_twin(out: Path) -> None:
     """Write into the run's experiment that it has a twin, which its training by itself knows nothing of."""
+    if not is_chief():
+        return
     from mstl.training.run import EXPERIMENT
 
     replace(Experiment.load(out / EXPERIMENT), twin=True).save(out / EXPERIMENT)

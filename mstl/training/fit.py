@@ -12,12 +12,15 @@ from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 from mstl.files import write_json
 from mstl.models import recipe_of
+from mstl.models.synchronised import synchronise
 from mstl.training.batches import training_batches
+from mstl.training.distribute import agree, check_batch, describe_strategy, own_folder
 from mstl.training.environment import environment
 from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.loop import run_epochs
 from mstl.training.losses import get_loss
 from mstl.training.metrics import training_metrics
+from mstl.training.precision import check_built
 from mstl.training.recorder import RunRecorder
 from mstl.training.run import CUSTOM_MODEL, FREEZE, STATE, TRANSFER, Run
 from mstl.training.run_folder import Sides, check_apart, open_run_folder, subjects_of
@@ -45,7 +48,8 @@ def fit(
     without it the last are the best.
     test: never read, only noted in the run, so that `mstl predict` and the report know who was held out.
     resume: go on from the last finished epoch of `out`; ends with the weights of a training never stopped.
-    settings: see `mstl.config.Training`.
+    settings: see `mstl.config.Training`. A model built in the scope of a `tf.distribute` strategy is trained under it,
+    see `mstl.training.distribute`: batch norm takes its statistics from the batch of all replicas then.
 
     Raises `InputError` where cases lack masks, a subject is on two sides, `out` is not empty, or `resume`
     finds other settings; `TrainingError` at the first loss that is not finite, naming the batch's cases, and where
@@ -60,34 +64,42 @@ def fit(
     loss = get_loss(training.loss, num_classes=classes)  # this and the next may refuse: before the folder
     sampler, held_out = training_batches(model, train, validation, training)
     report, thawing = freeze_for(model, training)
+    strategy = model.distribute_strategy
     facts = environment([*train, *(validation or ())], seed=training.seed)
+    facts["distribution"] = describe_strategy(strategy, batch_size=training.batch_size, precision=training.precision)
     experiment = _experiment(model, training, sides)
     begun = {"preparation": train.preparation, "environment": facts}
-    out = open_run_folder(out, experiment, **begun, resume=resume)
-    if training.batch_norm_momentum is not None:
-        _set_batch_norm_momentum(model, training.batch_norm_momentum)
-    metrics = training_metrics(num_classes=classes, labels=train.labels)
-    model.compile(keras.optimizers.Adam(training.learning_rate), loss, metrics)
-    if thawing:
-        thawing.build_optimizer()
-        callbacks = [thawing, *callbacks]
-    proof, history = FreezeProof(out / FREEZE, model, report), []
-    if not (out / STATE).exists():
-        write_json(out / TRANSFER, describe_origins(model))
-    else:
-        proof.resume()
-        history = load_state(out / STATE, model)
-    proof.begin()
-    if not has_ended(training, monitored(history)):
-        run_epochs(model, sampler, held_out, RunRecorder(out, training, history), after=[*callbacks, proof])
-    proof.end()
+    with own_folder(out, resume=resume) as folder, strategy.scope():
+        open_run_folder(folder, experiment, **begun, resume=resume)
+        _set_batch_norm(model, training)
+        metrics = training_metrics(num_classes=classes, labels=train.labels)
+        model.compile(keras.optimizers.Adam(training.learning_rate), loss, metrics)
+        if thawing:
+            thawing.build_optimizer()
+            callbacks = [thawing, *callbacks]
+        proof, history = FreezeProof(folder / FREEZE, model, report), []
+        if not (folder / STATE).exists():
+            write_json(folder / TRANSFER, describe_origins(model))
+        else:
+            proof.resume()
+            history = load_state(folder / STATE, model)
+        agree(strategy, out, {**experiment.to_dict(), "prepared": ""}, facts["inputs"], len(history))
+        proof.begin()
+        if not has_ended(training, monitored(history)):
+            run_epochs(model, sampler, held_out, RunRecorder(folder, training, history), after=[*callbacks, proof])
+        proof.end()
     return Run(out, model=model)
 
 
-def _set_batch_norm_momentum(model: keras.Model, momentum: float) -> None:
+def _set_batch_norm(model: keras.Model, training: Training) -> None:
+    """Let batch norm look at the images of all replicas, and remember as long as `training` has it."""
+    if model.distribute_strategy.num_replicas_in_sync > 1:
+        synchronise(model)
+    if training.batch_norm_momentum is None:
+        return
     for layer in model._flatten_layers(include_self=False, recursive=True):
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = momentum
+            layer.momentum = training.batch_norm_momentum
 
 
 def _check_model(model: keras.Model, train: PreparedCohort, training: Training) -> None:
@@ -100,6 +112,8 @@ def _check_model(model: keras.Model, train: PreparedCohort, training: Training) 
             f"context {training.context}). Build the model with channels={channels}."
         )
     _check_classes(classes, train)
+    check_batch(model.distribute_strategy, training.batch_size)
+    check_built(model, precision=training.precision)
 
 
 def _check_classes(classes: int, train: PreparedCohort) -> None:

@@ -91,5 +91,8 @@ def _groups(model: keras.Model) -> dict[str, list]:
     else:
         optimizers = (model.optimizer,)
         model.optimizer.build(model.trainable_variables)
+    states = [getattr(one, "_loss_scale", None) for one in optimizers]  # of mixed_float16; Keras lists them nowhere
+    scales = [value for state in states if state is not None for value in (state.current_loss_scale, state.counter)]
     with all_trainable(model):
-        return {"weights": model.weights, "optimizer": [value for one in optimizers for value in one.variables]}
+        values = [value for one in optimizers for value in one.variables]
+        return {"weights": model.weights, "optimizer": values, "loss_scale": scales}

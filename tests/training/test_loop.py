@@ -3,14 +3,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from mstl._keras import tf
+from mstl.errors import TrainingError
 from mstl.training.loop import run_epochs
 
 
 class Model:
     """Notes what it is fitted with."""
 
-    def fit(self, batches, **options) -> None:
-        self.batches, self.options = batches, options
+    distribute_strategy = tf.distribute.get_strategy()
+
+    def fit(self, x, **options) -> None:
+        self.batches, self.options = x, options
         if options["epochs"] == 13:
             raise RuntimeError("unlucky")
 
@@ -39,8 +43,19 @@ def test_what_is_not_finite_stops_it_before_anything_is_written_and_the_state_co
 
 def test_worker_processes_end_with_it_whatever_happens(recorder, monkeypatch):
     closed = []
-    monkeypatch.setattr("mstl.training.loop.SliceSequence.close", lambda self: closed.append(self))
+    monkeypatch.setattr("mstl.training.loop.BatchSequence.close", lambda self: closed.append(self))
     recorder.settings.epochs = 13
     with pytest.raises(RuntimeError, match="unlucky"):
         run_epochs(Model(), "sampler", None, recorder)
     assert len(closed) == 1
+
+
+def test_a_batch_for_which_memory_does_not_suffice_says_what_to_lower(recorder):
+    class Greedy(Model):
+        def fit(self, x, **options) -> None:
+            raise tf.errors.ResourceExhaustedError(None, None, "Graph error\nOOM when allocating tensor[9999]\n\t more")
+
+    recorder.settings.batch_size = 16
+    with pytest.raises(TrainingError, match=r"^Memory .*\(OOM when .*\[9999\]\).* batch_size \(16\)") as told:
+        run_epochs(Greedy(), "sampler", None, recorder)
+    assert "\n" not in str(told.value)
