@@ -33,13 +33,13 @@ from mstl.training.experiment import train_experiment
 SUBJECTS = {"train": 12, "validation": 3, "test": 10}
 COHORT = {"disease": "tumour", "scanner": "mixed", "randomise": 0.3, "seed": 6}
 LABELS = (1, 2, 4)
-PREPARATION = {"spacing": 2.0, "shape": (80, 96, 80), "labels": LABELS}
+PREPARATION = {"spacing": 2.0, "labels": LABELS}
 SOURCE, TARGET = ("flair", "t1ce"), ("t1", "t2")
 BUDGET = {
     "model": "unet3d-residual",
     "model_options": {"filters": [8, 16, 16, 32]},
     "loss": "ce_dice",
-    "learning_rate": 5e-3,
+    "learning_rate": 2e-3,
     "decay": "cosine",
     "patch": 48,
     "lesion_patches": 0.7,

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mstl._keras import tf
+from mstl._keras import keras, tf
 from mstl.errors import InputError
 from mstl.models.replicas import summed
 
-EPSILON = 1e-7  # probabilities are cut to at least this before a logarithm
 SMOOTH = 1.0  # of Dice, as in the losses of one channel
 
 
 def ce(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-    """Categorical cross-entropy, the mean over each sample's voxels, `(N,)`."""
+    """Categorical cross-entropy, the mean over each sample's voxels, `(N,)`.
+
+    Keras computes it from the logits where the probabilities come from a softmax in the same graph, as in training:
+    a voxel that is wrong for certain keeps its gradient, which a logarithm of cut probabilities would lose.
+    """
     truth, probability = _one_hot(y_true, y_pred)
-    right = tf.reduce_sum(truth * probability, axis=-1)
-    return -tf.reduce_mean(tf.reshape(tf.math.log(tf.maximum(right, EPSILON)), (tf.shape(right)[0], -1)), axis=1)
+    loss = keras.backend.categorical_crossentropy(truth, probability)
+    return tf.reduce_mean(tf.reshape(loss, (tf.shape(loss)[0], -1)), axis=1)
 
 
 def class_dice(y_true: tf.Tensor, y_pred: tf.Tensor, *, smooth: float = SMOOTH) -> tf.Tensor:

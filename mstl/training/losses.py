@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mstl._keras import tf
+from mstl._keras import keras, tf
 from mstl.errors import InputError
 from mstl.models.replicas import summed
 from mstl.training.class_losses import CLASS_LOSSES
@@ -23,10 +23,12 @@ FOCAL_GAMMA, FOCAL_ALPHA = 2.0, 0.25  # Lin et al. 2017, section 4.1
 
 
 def bce(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-    """Binary cross-entropy, the mean over each sample's voxels, `(N,)`."""
-    truth, probability = _float32(y_true, y_pred)
-    cut = _cut(probability)
-    return -_sample_mean(truth * tf.math.log(cut) + (1.0 - truth) * tf.math.log(1.0 - cut))
+    """Binary cross-entropy, the mean over each sample's voxels, `(N,)`.
+
+    Keras computes it from the logits where the probabilities come from a sigmoid in the same graph, as in training:
+    a voxel that is wrong for certain keeps its gradient, which a logarithm of cut probabilities would lose.
+    """
+    return _sample_mean(keras.backend.binary_crossentropy(*_float32(y_true, y_pred)))
 
 
 def dice(y_true: tf.Tensor, y_pred: tf.Tensor, *, smooth: float = SMOOTH) -> tf.Tensor:

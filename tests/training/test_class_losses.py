@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from mstl._keras import tf
+from mstl._keras import keras, tf
 from mstl.errors import InputError
 from mstl.training.class_losses import CLASS_LOSSES, ce, ce_dice, class_dice
 from mstl.training.losses import bce, get_loss
@@ -18,7 +18,7 @@ def batch():
 
 def test_ce_is_the_log_loss_of_each_sample(batch):
     pairs = zip(*batch, strict=True)
-    expected = [log_loss(t.ravel(), p.reshape(-1, 3).astype(float), labels=[0, 1, 2]) for t, p in pairs]
+    expected = [log_loss(t.ravel(), (p := p.reshape(-1, 3).astype(float)) / p.sum(1, keepdims=True), labels=[0, 1, 2]) for t, p in pairs]
     np.testing.assert_allclose(ce(*batch), expected, rtol=1e-5)
 
 
@@ -77,3 +77,15 @@ def test_losses_are_found_by_name_and_number_of_classes():
         get_loss("ce")
     with pytest.raises(InputError, match=r"'hinge' is unknown\. Choose one of: ce, class_dice, ce_dice"):
         get_loss("hinge", num_classes=2)
+
+
+def test_a_voxel_that_is_wrong_for_certain_keeps_its_gradient_in_training():
+    logits = tf.Variable([[[60.0, -60.0]]])
+
+    @tf.function
+    def gradient():
+        with tf.GradientTape() as tape:
+            loss = ce(tf.ones((1, 1, 1)), keras.activations.softmax(logits))
+        return tape.gradient(loss, logits)
+
+    np.testing.assert_allclose(gradient(), [[[1, -1]]])

@@ -125,3 +125,15 @@ def test_a_compiled_model_learns_under_a_distribution_strategy(name):
 def test_an_unknown_loss_lists_the_known_ones():
     with pytest.raises(InputError, match="bce, dice, bce_dice, combo, focal"):
         get_loss("hinge")
+
+
+def test_a_voxel_that_is_wrong_for_certain_keeps_its_gradient_in_training():
+    logit = tf.Variable([[[-60.0]]])
+
+    @tf.function
+    def gradient():
+        with tf.GradientTape() as tape:
+            loss = bce(tf.ones((1, 1, 1)), keras.activations.sigmoid(logit))
+        return tape.gradient(loss, logit)
+
+    np.testing.assert_allclose(gradient(), [[[-1]]])
