@@ -95,6 +95,11 @@ def test_the_version_is_printed(run):
     assert run("--version").strip() == f"mstl {mstl.__version__}"
 
 
+def test_tumours_come_in_the_modalities_of_brats(run, tmp_path):
+    run("phantom", tmp_path / "out", "--disease", "tumour", "--subjects", 1, "--scanner", "quick")
+    assert list(mstl.Cohort.from_csv(tmp_path / "out" / "cohort.csv")[0].images) == ["flair", "t1", "t1ce", "t2"]
+
+
 def test_equal_phantoms_have_equal_bytes(run, tmp_path):
     for folder in ("a", "b"):
         run("phantom", tmp_path / folder, "--subjects", 1, "--scanner", "quick", "--modalities", "flair")

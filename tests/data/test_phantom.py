@@ -15,6 +15,11 @@ def phantom() -> Phantom:
     return make_phantom(seed=5, scanner="quick", modalities=MODALITIES, lesion_ml=12)
 
 
+@pytest.fixture(scope="module")
+def tumour() -> Phantom:
+    return make_phantom(seed=5, scanner="quick", disease="tumour", lesion_ml=60)
+
+
 def _lesion_to_white(phantom: Phantom, modality: str) -> float:
     """Median signal in lesions over that in white matter, the brightest tissue of a t1."""
     data, lesion = phantom.images[modality].data, phantom.mask.data > 0
@@ -93,6 +98,9 @@ def test_no_load_is_an_empty_mask_and_the_smallest_one_voxel():
         ({"lesion_ml": -1}, "lesion_ml is -1"),
         ({"lesion_ml": 61}, "0 to 60"),
         ({"seed": -1}, "seed is -1"),
+        ({"disease": "stroke"}, "stroke.*ms or tumour"),
+        ({"disease": "tumour", "lesion_ml": 0}, "lesion_ml is 0; 5 to 180"),
+        ({"disease": "tumour", "lesion_ml": 200}, "lesion_ml is 200; 5 to 180"),
     ],
 )
 def test_wrong_parameters_are_named(options, message):
@@ -148,3 +156,50 @@ def test_phantoms_without_skull_stay_those_that_shipped_weights_were_trained_on(
     case = make_phantom(seed=5, scanner="quick", modalities=("flair", "t2"), randomise=0.5)
     means = [float(volume.data.mean()) for volume in (*case.images.values(), case.mask, case.brain_mask)]
     assert means == pytest.approx([70.981, 310.35, 0.0016747, 0.300406], rel=1e-3)
+
+
+def test_tumours_have_the_labels_and_modalities_of_brats_and_the_volume_asked_for(tumour):
+    assert tuple(tumour.images) == ("flair", "t1", "t1ce", "t2")
+    assert tumour.mask.data.dtype == np.uint8
+    assert set(np.unique(tumour.mask.data)) == {0, 1, 2, 4}
+    assert tumour.mask.grid.volume_ml(tumour.mask.data) == pytest.approx(60, rel=0.02)
+    assert np.all(tumour.brain_mask.data[tumour.mask.data > 0] == 1)
+
+
+def test_each_part_of_a_tumour_shows_in_the_modalities_in_which_it_does_in_life(tumour):
+    label, brain = tumour.mask.data, tumour.brain_mask.data > 0
+    t1 = tumour.images["t1"].data
+    white = brain & (label == 0) & (t1 > np.percentile(t1[brain], 70))
+    flair, t1, t1ce, t2 = (
+        {part: np.median(volume.data[label == part]) / np.median(volume.data[white]) for part in (1, 2, 4)}
+        for volume in tumour.images.values()
+    )
+    assert flair[2] > flair[4] > flair[1]
+    assert t1[1] < 0.7 < t1[4] < 1 > t1[2] > 0.7
+    assert t1ce[4] > 1.4 > 1 > t1ce[2] > t1ce[1]
+    assert t2[1] > t2[2] > t2[4] > 1.2
+
+
+def test_a_tumour_grows_in_the_head_that_would_else_have_ms(tumour, phantom):
+    np.testing.assert_array_equal(tumour.brain_mask.data, phantom.brain_mask.data)
+    again = make_phantom(seed=5, scanner="quick", disease="tumour", lesion_ml=60, modalities=("t2",))
+    np.testing.assert_array_equal(again.images["t2"].data, tumour.images["t2"].data)
+    np.testing.assert_array_equal(again.mask.data, tumour.mask.data)
+
+
+@pytest.mark.parametrize("scanner", ["quick-skull", "quick-raw"])
+def test_tumours_are_scanned_with_skull_and_raw_as_well(scanner):
+    case = make_phantom(seed=5, scanner=scanner, disease="tumour", lesion_ml=60, modalities=("t1ce",))
+    assert set(np.unique(case.mask.data)) == {0, 1, 2, 4}
+    assert case.mask.grid.volume_ml(case.mask.data) == pytest.approx(60, rel=0.05)
+    scan, label = case.images["t1ce"].data, case.mask.data
+    assert np.median(scan[label == 4]) > 1.2 * np.median(scan[label == 2]) > 1.2 * np.median(scan[label == 1])
+
+
+def test_a_cohort_of_tumours_keeps_its_voxels_however_many_are_made(tmp_path):
+    options = {"disease": "tumour", "scanner": "quick", "modalities": ("t1ce",), "seed": 3}
+    write_phantoms(tmp_path / "a", subjects=2, **options)
+    write_phantoms(tmp_path / "b", subjects=1, **options)
+    names = [f"phantom-001/phantom-001_{kind}.nii.gz" for kind in ("t1ce", "mask")]
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

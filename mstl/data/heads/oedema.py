@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, special
 
 from mstl.data.heads.anatomy import Anatomy, sample
 
@@ -14,7 +14,7 @@ _FURTHEST = 60.0  # mm beyond the tumour's core
 
 
 def spread(anatomy: Anatomy, core: np.ndarray, spacing: tuple[float, float, float], ease: np.ndarray) -> np.ndarray:
-    """About the distance, mm float32, from the `core` (bool) that fluid has gone; longer through grey matter.
+    """About the way, mm float32, that fluid has gone from the `core` (bool); longer through grey matter.
 
     Diffusion from the core with a coefficient that depends on tissue, as glioma models have it (Swanson et al.
     2000, 10.1046/j.1365-2184.2000.00177.x); `ease` multiplies it, so that no two tumours spread alike.
@@ -27,7 +27,7 @@ def spread(anatomy: Anatomy, core: np.ndarray, spacing: tuple[float, float, floa
     speed = np.clip(speed * np.exp(ease[coarse]) * anatomy.brain[coarse], 1e-4, _FASTEST)
     nearness = [_CELL / (step * cells) for step, cells in zip(spacing, stride, strict=True)]
     amount = _diffuse(core[coarse], speed, nearness)
-    far = _CELL * np.sqrt(-4 * _STEPS / 12 * np.log(np.maximum(amount, 1e-30)))
+    far = _CELL * 2 * np.sqrt(_STEPS / 12) * special.erfcinv(np.maximum(amount, 1e-30))  # exact before a flat front
     index = np.ix_(*(np.arange(part.stop - part.start) / step for part, step in zip(box, stride, strict=True)))
     distance = np.full(core.shape, np.inf, np.float32)
     where = np.stack(np.broadcast_arrays(*index)).astype(np.float32)

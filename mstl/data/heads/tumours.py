@@ -1,4 +1,7 @@
-"""Synthetic gliomas: a core of enhancing rim and necrosis that pushes tissue aside, with oedema around it."""
+"""Synthetic gliomas: a core of enhancing rim and necrosis that pushes tissue aside, with oedema around it.
+
+Labels are those of BraTS (Menze et al. 2015, 10.1109/TMI.2014.2377694).
+"""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -61,7 +64,8 @@ def draw_whole(rng: np.random.Generator) -> float:
 def draw_plan(rng: np.random.Generator, whole_ml: float) -> Plan:
     """Draw the parts of a tumour: usually half of it or more is oedema, and half of the core necrosis.
 
-    One in seven has little oedema, one in seven little necrosis.
+    One in seven has little oedema, one in seven little necrosis. Enhancing parts then have a median of 16 ml;
+    18 ml, quartiles 8 and 42, were measured before surgery (10.1016/j.wneu.2018.04.067).
     """
     core = rng.uniform(0.7, 0.88) if rng.random() < 1 / 7 else rng.uniform(0.2, 0.6)
     necrotic = rng.uniform(0.03, 0.08) if rng.random() < 1 / 7 else rng.uniform(0.25, 0.75)
