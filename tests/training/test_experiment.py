@@ -15,6 +15,14 @@ from mstl.models.tree import tensors_of
 from mstl.training.experiment import split_sides, train_experiment
 from mstl.training.progress import TrainingProgress
 from mstl.training.run import FREEZE, TRANSFER, Run
+from tests.gans import eager
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_graphs():
+    """One step each: what an experiment becomes is the same without graphs, which cost more than the trainings."""
+    with eager():
+        yield
 
 
 def test_named_subjects_are_taken_as_they_are(prepared):
