@@ -2,7 +2,7 @@
 
 segmentation-models 1.0.1 and every `.h5` of the published systems are Keras 2. Two environment variables,
 set before `tf.keras` is first touched, make all of them agree on tf-keras. Every other module imports
-`tf`, `keras` and `sm` from here.
+`tf`, `keras`, `sm` and `xplane_pb2` from here.
 """
 import os
 import sys
@@ -36,6 +36,7 @@ def _without_chatter() -> Iterator[None]:
 
 with _without_chatter():
     import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2  # the form of the profiler's traces
 
     keras = tf.keras
 
@@ -51,4 +52,4 @@ keras.backend.experimental.enable_tf_random_generator()
 with _without_chatter(), open(os.devnull, "w") as _nowhere, redirect_stdout(_nowhere):
     import segmentation_models as sm  # prints its framework on import
 
-__all__ = ["keras", "sm", "tf"]
+__all__ = ["keras", "sm", "tf", "xplane_pb2"]
