@@ -23,6 +23,7 @@ DOMAIN_LOOKS = ({"color": BLUE, "marker": "o"}, {"color": VERMILION, "marker": "
 SUBJECT_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY)
 SUBJECT_MARKERS = ("o", "s", "D", "v", "P", "X")
 MOST_NAMED = 14  # subjects in a legend
+MOST_LETTERS, LEGEND_LETTERS = 26, 66  # of a name in a legend, and of a row of it
 MOST_SHOWN = 400  # samples of a domain: more would hide each other
 PERPLEXITY = 30.0
 FIRST_DIMENSIONS = 50  # what PCA leaves t-SNE to work on
@@ -86,7 +87,7 @@ def _draw_domains(axes: Axes, shown: Sequence[Samples], points: Sequence[np.ndar
     handles = []
     for samples, place, look, hollow in zip(shown, points, DOMAIN_LOOKS, (False, True), strict=True):
         _scatter(axes, place, **look, hollow=hollow)
-        handles.append(_handle(**look, hollow=hollow, label=plain(samples.name)))
+        handles.append(_handle(**look, hollow=hollow, label=samples.name))
     _legend(axes, handles)
 
 
@@ -102,7 +103,7 @@ def _draw_subjects(axes: Axes, shift: DomainShift, shown: Sequence[Samples], poi
             _scatter(axes, place[rows], **looks[label], hollow=hollow)
     if len(order) <= MOST_NAMED:
         first = set(labels[0])
-        _legend(axes, [_handle(**looks[label], hollow=label not in first, label=plain(label)) for label in order])
+        _legend(axes, [_handle(**looks[label], hollow=label not in first, label=label) for label in order])
 
 
 def _labels(samples: Samples, letter: str, shift: DomainShift) -> list[str]:
@@ -125,12 +126,15 @@ def _scatter(axes: Axes, points: np.ndarray, *, color: str, marker: str, hollow:
 
 def _handle(*, color: str, marker: str, hollow: bool, label: str) -> Line2D:
     face = "none" if hollow else color
+    label = plain(label if len(label) <= MOST_LETTERS else f"{label[:MOST_LETTERS - 1]}…")
     return Line2D([], [], ls="", marker=marker, color=color, markerfacecolor=face, markersize=6, label=label)
 
 
 def _legend(axes: Axes, handles: Sequence[Line2D]) -> None:
-    below = 0.14 if axes.get_xlabel() else 0.03
+    """Below the axes, in as many columns as they are wide."""
+    longest = max(len(handle.get_label()) for handle in handles)
     axes.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(0, -below), ncols=min(len(handles), 5), frameon=False,
-        labelcolor=INK, fontsize=9, handletextpad=0.2, borderpad=0,
+        handles=handles, loc="upper left", bbox_to_anchor=(0, -0.14 if axes.get_xlabel() else -0.03), frameon=False,
+        ncols=min(max(LEGEND_LETTERS // (longest + 4), 1), len(handles)), labelcolor=INK, fontsize=9, borderpad=0,
+        handletextpad=0.2, columnspacing=1,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from mstl.errors import InputError
 from mstl.files import read_json, write_text
 from mstl.reporting.cases import ShownCase, predicted_names, read_case
 from mstl.reporting.class_figures import class_curves, class_sheet
+from mstl.reporting.domain_section import domain_section
 from mstl.reporting.figures import (
     best_epoch,
     learning_curves,
@@ -63,6 +64,7 @@ def write_report(
     cohort: Cohort | None = None,
     scores: str | Path | pd.DataFrame | None = None,
     twin_scores: str | Path | pd.DataFrame | None = None,
+    domain_shift: str | Path | None = None,
     out: str | Path | None = None,
     sheets: int = 20,
 ) -> Path:
@@ -70,15 +72,17 @@ def write_report(
 
     `predictions` is a folder of `mstl predict`, `cohort` has the scans and masks of its cases, `scores` is
     what `mstl evaluate` wrote (or a frame with its columns); a section whose data are absent says how to add
-    it. `twin_scores` are those of the run's twin (see `Experiment.from_scratch`). `out` is `run/report.html` by
-    default; `sheets` is how many overlay sheets are drawn at most, lowest Dice first. A folder of `mstl pretrain gan`
-    gets the page of `write_gan_report`. Raises `InputError` where the run has no history.csv or experiment.yaml, or
-    something given is wrong.
+    it. `twin_scores` are those of the run's twin (see `Experiment.from_scratch`). `domain_shift` is a folder of
+    `mstl domain-shift`, by default the run's own where it holds one. `out` is `run/report.html` by default; `sheets`
+    is how many overlay sheets are drawn at most, lowest Dice first. A folder of `mstl pretrain gan` gets the page of
+    `write_gan_report`. Raises `InputError` where the run has no history.csv or experiment.yaml, or something given is
+    wrong.
     """
     run = Path(run)
     experiment = read_experiment(run)
     if experiment.get(PRETRAINING) == "gan":
-        _refuse_for_gan(run, predictions=predictions, cohort=cohort, scores=scores, twin_scores=twin_scores)
+        given = {"predictions": predictions, "cohort": cohort, "scores": scores, "twin_scores": twin_scores}
+        _refuse_for_gan(run, **given, domain_shift=domain_shift)
         return write_gan_report(run, out=out)
     history = read_history(run, needed=("epoch", "loss", "dice"))
     table, conventions = _read_scores(scores)
@@ -94,6 +98,7 @@ def write_report(
             run, experiment, history, scores=table, twin_scores=_read_scores(twin_scores)[0],
             given={"predictions": predictions, "scores": scores if isinstance(scores, (str, Path)) else None},
         ),
+        "domain": domain_section(run, experiment, given=domain_shift),
         "curves": Markup(to_svg(learning_curves(history))),
         "class_curves": _svg(class_curves(history)),
         "scores": _scores_section(table, conventions, [case.name for case in shown]),
