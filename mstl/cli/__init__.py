@@ -194,8 +194,10 @@ def report(
     cohort: Annotated[Path | None, typer.Option(help="cohort.csv of the predicted cases.")] = None,
     scores: Annotated[Path | None, typer.Option(help="scores.csv of 'mstl evaluate'.")] = None,
     twin_scores: Annotated[Path | None, typer.Option(help="The same of the run's twin.")] = None,
+    domain_shift: Annotated[Path | None, typer.Option(help="Folder of 'mstl domain-shift'; default: RUN.")] = None,
 ) -> None:
     """Write report.html into the run: one self-contained page."""
     cases = None if cohort is None else mstl.Cohort.from_csv(cohort)
-    path = mstl.write_report(run, predictions=predictions, cohort=cases, scores=scores, twin_scores=twin_scores)
+    options = {"scores": scores, "twin_scores": twin_scores, "domain_shift": domain_shift}
+    path = mstl.write_report(run, predictions=predictions, cohort=cases, **options)
     console.print(f"Wrote {path}.", soft_wrap=True)
