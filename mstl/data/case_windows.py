@@ -44,18 +44,25 @@ class CaseWindows:
 
         What lies beyond the volume is 0; without labels the whole mask is 0.
         """
-        image = np.zeros((*sides, self.channels), np.float32)
-        mask = np.zeros(sides, np.uint8)
         spans = [
             (max(0, first), min(length, first + side))
             for first, side, length in zip(start, sides, self.shape(number), strict=True)
         ]
-        if all(first < last for first, last in spans):
-            inside = tuple(slice(first - at, last - at) for (first, last), at in zip(spans, start, strict=True))
-            image[inside] = float32(self.images[number].read_window(*spans))
-            if self.masks is not None:
-                mask[inside] = self.masks[number].read_window(*spans)
-        return image, mask
+        if any(first >= last for first, last in spans):
+            return np.zeros((*sides, self.channels), np.float32), np.zeros(sides, np.uint8)
+        before = [first - at for (first, _), at in zip(spans, start, strict=True)]
+        image = _padded(float32(self.images[number].read_window(*spans)), before, (*sides, self.channels))
+        if self.masks is None:
+            return image, np.zeros(sides, np.uint8)
+        return image, _padded(self.masks[number].read_window(*spans), before, sides)
+
+
+def _padded(values: np.ndarray, before: Sequence[int], shape: Sequence[int]) -> np.ndarray:
+    if values.shape == tuple(shape):
+        return values
+    result = np.zeros(shape, values.dtype)
+    result[tuple(slice(at, at + length) for at, length in zip(before, values.shape, strict=False))] = values
+    return result
 
 
 def patch_sides(

@@ -59,7 +59,7 @@ class Deform(A.Transform3D):
 
     def __init__(
         self,
-        degrees: float = 15.0,
+        degrees: float = 10.0,
         scale: tuple[float, float] = (0.85, 1.2),
         elastic: float = 0.15,
         each: float = 0.5,
