@@ -10,7 +10,7 @@ import typer
 import mstl
 from mstl.cli.terminal import console, escaped, progress
 from mstl.data.checks.finding import Finding, by_case, count_levels
-from mstl.data.checks.labels import RULE
+from mstl.data.checks.labels import RULE, labels_told
 from mstl.data.labels import shown
 from mstl.data.mend import COHORT, mend_cohort
 from mstl.errors import InputError
@@ -124,7 +124,7 @@ def _print_labels(findings: list[Finding]) -> None:
     from rich.table import Table
 
     held = [finding.details["labels"] for finding in findings if finding.rule == RULE]
-    names = sorted({int(name) for labels in held for name in labels})
+    names = labels_told(findings)
     if not held:
         return
     table = Table("label", "masks", "voxels", box=None, pad_edge=False)

@@ -4,17 +4,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mstl.data.checks.finding import LEVELS, Finding, by_case, count_levels
+from mstl.data.checks.labels import labels_told
 from mstl.data.checks.pose import Pose
 from mstl.data.cohort import Case
 from mstl.data.grid import Grid, oriented, resample
 from mstl.data.volume import Volume, read_volume
 from mstl.errors import InputError
 from mstl.files import write_text
+from mstl.reporting.class_figures import class_sheet
 from mstl.reporting.figures import overlay_sheet, to_png_uri
 from mstl.reporting.slices import slice_heights
 from mstl.reporting.template import render
@@ -26,13 +29,17 @@ NAMES = ("mask", "mask as it would fit")
 
 @dataclass(frozen=True, eq=False)
 class _Shown:
-    """A scan with its mask and, where the doctor suspects another, that one; axes (D, H, W) as the page shows."""
+    """A scan with its mask and, where the doctor suspects another, that one; axes (D, H, W) as the page shows.
+
+    With `labels` the mask holds their values, else it is bool.
+    """
 
     modality: str
     image: np.ndarray
     mask: np.ndarray | None
     suspected: np.ndarray | None
     grid: Grid
+    labels: tuple[int, ...] = ()
 
 
 def write_check_page(
@@ -41,12 +48,16 @@ def write_check_page(
     """Write what `check_cohort` found in `cohort` as one self-contained HTML file `out`; returns its path.
 
     The worst cases come first; at most `sheets` of them are drawn, with the outline of the mask and, where it would
-    fit better mirrored, turned or shifted, of that too. `title` says which cohort it is.
+    fit better mirrored, turned or shifted, of that too; labels are filled, each in its colour. `title` says which
+    cohort it is.
     """
     cases = {case.name: case for case in cohort}
     found = by_case(findings)
     names = [*found, *(name for name in cases if name not in found)]
-    rows = [_row(cases[name], found.get(name, []), drawn=number < sheets) for number, name in enumerate(names)]
+    labels = labels_told(findings)
+    rows = [
+        _row(cases[name], found.get(name, []), labels if number < sheets else None) for number, name in enumerate(names)
+    ]
     context = {
         "title": title,
         "cases": len(cases),
@@ -73,26 +84,32 @@ def _rules(findings: Sequence[Finding]) -> list[dict]:
     ]
 
 
-def _row(case: Case, findings: Sequence[Finding], *, drawn: bool) -> dict:
-    shown = _read(case, findings) if drawn else None
+def _row(case: Case, findings: Sequence[Finding], labels: tuple[int, ...] | None) -> dict:
+    """What the page says of a case; it is drawn where the cohort's labels, () of one class, are given."""
+    shown = None if labels is None else _read(case, findings, labels)
     return {
         "name": case.name,
         "level": findings[0].level if findings else "",
         "findings": findings,
-        "drawn": drawn,
+        "drawn": labels is not None,
         "picture": None if shown is None else _picture(case, shown),
-        "alt": None if shown is None else f"Axial {shown.modality} slices of {case.name} with its mask's outline",
+        "alt": None if shown is None else _describe(case, shown),
     }
 
 
+def _describe(case: Case, shown: _Shown) -> str:
+    return f"Axial {shown.modality} slices of {case.name} with its mask's {'labels' if shown.labels else 'outline'}"
+
+
 def _picture(case: Case, shown: _Shown) -> str:
-    return to_png_uri(overlay_sheet(
+    draw = partial(class_sheet, labels=shown.labels) if shown.labels else partial(overlay_sheet, names=NAMES)
+    return to_png_uri(draw(
         shown.image, shown.mask, shown.suspected, spacing=shown.grid.spacing, title=f"{case.name}   {shown.modality}",
-        slices=SLICES, positions=slice_heights(shown.grid), names=NAMES,
+        slices=SLICES, positions=slice_heights(shown.grid),
     ), dpi=PIXELS_PER_INCH)  # fmt: skip
 
 
-def _read(case: Case, findings: Sequence[Finding]) -> _Shown | None:
+def _read(case: Case, findings: Sequence[Finding], labels: tuple[int, ...]) -> _Shown | None:
     """The first scan that can be read, on the mask's grid where there is one; None where no scan can be."""
     mask = None if case.mask is None else _volume(case.mask, allow_constant=True)
     scans = [(name, scan) for name, path in case.images.items() if (scan := _volume(path)) is not None]
@@ -101,12 +118,15 @@ def _read(case: Case, findings: Sequence[Finding]) -> _Shown | None:
     twins = [one for one in scans if mask is not None and mask.grid.difference(one[1].grid) is None]
     modality, scan = (twins or scans)[0]
     grid = oriented(scan.grid, axes="SPL")
+    suspected = None if mask is None else _suspected(mask, scan, findings, grid)
+    labels = labels if suspected is None and labels_told(findings) else ()
     return _Shown(
         modality=modality,
         image=resample(np.asarray(scan.data, dtype=np.float32), scan.grid, grid),
-        mask=None if mask is None else _turned(mask, grid),
-        suspected=None if mask is None else _suspected(mask, scan, findings, grid),
+        mask=None if mask is None else _turned(mask, grid, labels),
+        suspected=suspected,
         grid=grid,
+        labels=labels,
     )
 
 
@@ -129,5 +149,7 @@ def _suspected(mask: Volume, scan: Volume, findings: Sequence[Finding], grid: Gr
     return None
 
 
-def _turned(mask: Volume, grid: Grid) -> np.ndarray:
+def _turned(mask: Volume, grid: Grid, labels: Sequence[int] = ()) -> np.ndarray:
+    if labels:
+        return resample(mask.data.astype(np.uint8), mask.grid, grid, nearest=True)
     return resample((mask.data >= 0.5).astype(np.uint8), mask.grid, grid, nearest=True) > 0

@@ -31,7 +31,7 @@ def label_styles(labels: Sequence[int]) -> dict[int, dict]:
 def class_sheet(
     image: np.ndarray,
     reference: np.ndarray | None,
-    prediction: np.ndarray,
+    prediction: np.ndarray | None,
     *,
     labels: Sequence[int],
     spacing: Sequence[float],
@@ -39,10 +39,11 @@ def class_sheet(
     slices: int = 5,
     positions: Sequence[float] | None = None,
 ) -> Figure:
-    """Axial slices of a case: plain, with the reference's labels, and with the predicted ones, a row each.
+    """Axial slices of a case: plain, with the labels of the reference, and with the predicted ones, a row each.
 
-    Arrays are `(D, H, W)` as of `figures.overlay_sheet`, masks hold the values of `labels`. Each label has a colour;
-    a white line on the predicted ones shows where the reference's lesion ends. `spacing` is in mm along D, H, W.
+    Arrays are `(D, H, W)` as of `figures.overlay_sheet`, masks hold the values of `labels`, and one of both may
+    be None. Each label has a colour; a white line on the predicted ones shows where the reference's lesion ends.
+    `spacing` is in mm along D, H, W.
     """
     masks = {"reference": reference, "prediction": prediction}
     masks = {name: np.asarray(mask) for name, mask in masks.items() if mask is not None}

@@ -289,10 +289,11 @@ def to_svg(figure: Figure) -> str:
 
 
 def to_png_uri(figure: Figure, *, dpi: int = 120) -> str:
-    """The figure as a `data:` URI of a PNG with a palette of 256 colours (a third of the size)."""
+    """The figure as a `data:` URI of a PNG with a palette of 256 colours (half the size), rare ones kept."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, facecolor=figure.get_facecolor())
-    picture = Image.open(stream).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    picture = Image.open(stream).convert("RGB")
+    picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
     small = io.BytesIO()
     picture.save(small, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode("ascii")

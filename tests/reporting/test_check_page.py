@@ -61,3 +61,14 @@ def test_no_more_cases_than_asked_for_are_drawn(planted, tmp_path):
 def test_a_sound_cohort_says_so(planted, tmp_path):
     text = write_check_page(planted[:1], [], out=tmp_path / "x.html", sheets=0).read_text()
     assert "Nothing is wrong" in text
+
+
+def test_labels_are_drawn_as_such_unless_a_mask_seems_misplaced(planted, tmp_path):
+    labelled, mirrored = (copy_case(planted[0], tmp_path, name) for name in ("labelled", "mirrored"))
+    for case in (labelled, mirrored):
+        FAULTS["a mask of labels"].plant(case, planted[0])
+    FAULTS["a mask mirrored along the first axis"].plant(mirrored, planted[0])
+    cases = [labelled, mirrored, planted[0]]
+    text = write_check_page(cases, check_cohort(cases), out=tmp_path / "x.html").read_text()
+    assert "slices of labelled with its mask&#39;s labels" in text
+    assert "slices of mirrored with its mask&#39;s outline" in text

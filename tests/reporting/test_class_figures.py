@@ -1,12 +1,16 @@
 """Figures of several labels: each in its colour, and told by name."""
+import base64
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from PIL import Image
 
 from mstl.reporting.class_figures import FILL, class_curves, class_sheet, curve_labels, label_styles
-from mstl.reporting.figures import to_svg
+from mstl.reporting.figures import to_png_uri, to_svg
 
 LABELS = (1, 2, 4)
 
@@ -72,6 +76,16 @@ def test_labels_have_colours_of_different_lightness():
     """Told apart in grey as well."""
     light = [np.dot(to_rgb(style["colors"]), (0.2126, 0.7152, 0.0722)) for style in label_styles(LABELS).values()]
     assert np.diff(sorted(light)).min() > 0.15
+
+
+def test_no_colour_is_lost_in_a_page_s_picture(masks):
+    """A palette has 256 colours, most of them the greys of the scan."""
+    figure = class_sheet(*masks, labels=LABELS, spacing=(3, 1, 1), title="a", slices=4)
+    picture = Image.open(io.BytesIO(base64.b64decode(to_png_uri(figure).partition(",")[2]))).convert("RGB")
+    pixels = np.asarray(picture)[:60].reshape(-1, 3).astype(int)
+    for style in label_styles(LABELS).values():
+        colour = np.array(to_rgb(style["colors"])) * 255
+        assert np.abs(pixels - colour).max(axis=1).min() < 24
 
 
 def test_each_label_has_a_curve_of_its_own():

@@ -1,7 +1,7 @@
 """Rules on masks with several labels: which they hold, which are rare, and whether two conventions are mixed."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mstl.data.checks.finding import Finding
 from mstl.data.checks.measures import CaseMeasures
@@ -33,6 +33,11 @@ def labelled_masks(cases: Sequence[CaseMeasures]) -> Iterator[Finding]:
             "--binarise-masks makes one of all.",
             details={"labels": {str(label): voxels for label, voxels in case.mask.labels.items()}},
         )  # fmt: skip
+
+
+def labels_told(findings: Iterable[Finding]) -> tuple[int, ...]:
+    """The labels that the findings of `labelled_masks` tell of, rising."""
+    return tuple(sorted({int(label) for one in findings if one.rule == RULE for label in one.details["labels"]}))
 
 
 def rare_labels(cases: Sequence[CaseMeasures]) -> Iterator[Finding]:
