@@ -13,12 +13,12 @@ from mstl.training.losses import bce, get_loss
 def batch():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, (2, 4, 5, 3, 1)).astype(np.float32)
-    return truth, rng.dirichlet(np.ones(3), truth.shape[:-1]).astype(np.float32)
+    return truth, rng.dirichlet(np.ones(3), truth.shape[:-1])
 
 
 def test_ce_is_the_log_loss_of_each_sample(batch):
-    pairs = zip(*batch, strict=True)
-    expected = [log_loss(t.ravel(), (p := p.reshape(-1, 3).astype(float)) / p.sum(1, keepdims=True), labels=[0, 1, 2]) for t, p in pairs]
+    samples = ((truth.ravel(), p.reshape(-1, 3)) for truth, p in zip(*batch, strict=True))
+    expected = [log_loss(truth, p / p.sum(1, keepdims=True), labels=[0, 1, 2]) for truth, p in samples]
     np.testing.assert_allclose(ce(*batch), expected, rtol=1e-5)
 
 
