@@ -80,8 +80,10 @@ def test_a_transfer_is_reported_against_its_twin_from_scratch(run, tmp_path, mon
     run("phantom", "scans", "--subjects", 4, "--scanner", "quick", "--modalities", "flair")
     run("prepare", "scans/cohort.csv", "prepared")
     (tmp_path / "twin.yaml").write_text(TWIN)
-    said = run("train", "twin.yaml", "--out", "run")
+    said = run("train", "twin.yaml", "--out", "run", "--profile", 9)
     assert re.search(r"Trained run: 1 epochs, .* at best\.\nIts twin from scratch, run/twin: 1 epochs, .* at", said)
+    assert len(re.findall(r"Profile of 1 step: .* ms a step, .*% of it waiting for input; see run/.*html", said)) == 2
+    assert read_json("run/profile/summary.json")["frozen"] > read_json("run/twin/profile/summary.json")["frozen"] == 0
     run("report", "run")
     page = (tmp_path / "run/report.html").read_text()
     commands = re.findall(r"<li><code>mstl (.*?)</code>", page)

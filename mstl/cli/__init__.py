@@ -20,6 +20,7 @@ from mstl.cli.terminal import (
     console,
     errors,
     escaped,
+    print_profiles,
     print_scores,
     progress,
     shown_warnings,
@@ -117,6 +118,7 @@ def train(
     changes: Annotated[list[str], typer.Option("--set", help="key=value; repeat it.")] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="New folder of the training.")] = Path("run"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
+    profile: Annotated[int | None, typer.Option(min=1, help="How many steps to profile, into OUT/profile.")] = None,
 ) -> None:
     """Train a network on prepared cases; with 'twin: true' once more from scratch, into OUT/twin."""
     from mstl.training.experiment import split_sides, train_experiment
@@ -127,10 +129,12 @@ def train(
     from mstl.training.progress import TrainingProgress  # starts TensorFlow: after what can be wrong at once
 
     with TrainingProgress(console) as bar:
-        run = train_experiment(settings, out=out, resume=resume, callbacks=[bar])
+        run = train_experiment(settings, out=out, resume=resume, callbacks=[bar], profile=profile)
     console.print(f"Trained {out}: {_reached(run)}.", soft_wrap=True)
     if settings.twin:
         console.print(f"Its twin from scratch, {run.twin.folder}: {_reached(run.twin)}.", soft_wrap=True)
+    if profile:
+        print_profiles([run.folder, run.twin.folder] if settings.twin else [run.folder])
 
 
 def _reached(run) -> str:

@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 
@@ -92,6 +93,19 @@ def print_regions(summaries) -> None:
         means = (f"{found['scores'][score]['mean']:.3g}" for score in ("dice", "hausdorff95_mm"))
         table.add_row(escaped(name), *means, str(found["cases"]))
     console.print(table)
+
+
+def print_profiles(runs: Iterable[Path]) -> None:
+    """Write the page of each run's profile, and say what it shows; a run that had no step to take has none."""
+    from mstl.reporting.profile_page import read_profile, write_profile_page
+
+    for run in runs:
+        if (seen := read_profile(run)) is None:
+            console.print(f"No step of {run} was there to be profiled.", soft_wrap=True)
+            continue
+        steps = f"{seen['steps']} {'step' if seen['steps'] == 1 else 'steps'}"
+        text = f"{seen['step_ms']:.1f} ms a step, {seen['input_share']:.0%} of it waiting for input"
+        console.print(f"Profile of {steps}: {text}; see {write_profile_page(run)}.", soft_wrap=True)
 
 
 def split(text: str) -> tuple[str, ...]:

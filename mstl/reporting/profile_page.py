@@ -17,8 +17,9 @@ def write_profile_page(run: str | Path, *, out: str | Path | None = None) -> Pat
 
     `out` is `run/profile/summary.html` by default. Raises `InputError` where the run has no profile.
     """
-    folder = Path(run) / PROFILE
-    summary = _read(folder)
+    folder, summary = Path(run) / PROFILE, read_profile(run)
+    if summary is None:
+        raise InputError(f"{folder} holds no profile. Write one: mstl train EXPERIMENT.yaml --profile STEPS.")
     context = {"run": Path(run).resolve().name, "folder": str(folder), "summary": summary, "starved": starved(summary)}
     out = folder / "summary.html" if out is None else Path(out)
     write_text(out, render("profile.html.j2", context))
@@ -30,7 +31,7 @@ def starved(summary: Mapping) -> bool:
     return summary["input_share"] >= MUCH
 
 
-def _read(folder: Path) -> dict:
-    if not (folder / SUMMARY).exists():
-        raise InputError(f"{folder} holds no profile. Write one: mstl train EXPERIMENT.yaml --profile STEPS.")
-    return read_json(folder / SUMMARY)
+def read_profile(run: str | Path) -> dict | None:
+    """The summary that `mstl.training.profile.Profiler` wrote into the folder of a run; None where it has none."""
+    path = Path(run) / PROFILE / SUMMARY
+    return read_json(path) if path.exists() else None

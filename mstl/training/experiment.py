@@ -22,30 +22,38 @@ def train_experiment(
     out: str | Path,
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    profile: int | None = None,
 ) -> Run:
     """Train what `experiment` describes into `out`; see `mstl.fit` for `resume` and what is raised.
 
     With `experiment.twin` the same from scratch follows into `out/twin`. `resume` takes up whichever of the two was
     stopped, or adds the twin to a run that has none. `callbacks` serve both, one after the other; a
     `TrainingProgress` among them says which it is. The strategy is picked by `mstl.training.distribute.pick_strategy`.
-    Returns the first.
+    profile: how many steps of each to profile into its folder `profile`, see `mstl.training.profile.Profiler`. Returns
+    the first.
     """
+    options = {"resume": resume, "profile": profile}
     if not experiment.twin:
-        return _train(experiment, out, resume, callbacks)
+        return _train(experiment, out, callbacks, **options)
     from mstl._keras import keras
     from mstl.training.progress import TrainingProgress
 
     note = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: _note_twin(Path(out)))
-    run = _train(experiment, out, resume, [*callbacks, note])
+    run = _train(experiment, out, [*callbacks, note], **options)
     _note_twin(run.folder)  # one that was finished before never began to train
     for bar in (callback for callback in callbacks if isinstance(callback, TrainingProgress)):
         bar.title = "twin from scratch,"
-    _train(experiment.from_scratch(), run.folder / TWIN, resume, callbacks)
+    _train(experiment.from_scratch(), run.folder / TWIN, callbacks, **options)
     return run
 
 
 def _train(
-    experiment: Experiment, out: str | Path, resume: bool, callbacks: Sequence[keras.callbacks.Callback]
+    experiment: Experiment,
+    out: str | Path,
+    callbacks: Sequence[keras.callbacks.Callback],
+    *,
+    resume: bool,
+    profile: int | None,
 ) -> Run:
     prepared = PreparedCohort.open(experiment.prepared)
     train, validation, test = split_sides(prepared, experiment)
@@ -54,7 +62,10 @@ def _train(
     from mstl.training.distribute import pick_strategy
     from mstl.training.fit import fit
     from mstl.training.precision import precision
+    from mstl.training.profile import PROFILE, Profiler
 
+    if profile is not None and is_chief():
+        callbacks = [*callbacks, Profiler(Path(out) / PROFILE, steps=profile)]
     with pick_strategy().scope(), precision(experiment.precision):
         model = build_for(experiment, prepared.preparation, seed=experiment.seed)
         known = {"preparation": prepared.preparation, "held_out": [*_subjects(validation), *_subjects(test)]}

@@ -1,7 +1,7 @@
 """How option texts are read, and the bars."""
 import pytest
 
-from mstl.cli.terminal import download_progress, escaped, numbers, pairs, progress, split
+from mstl.cli.terminal import download_progress, escaped, numbers, pairs, print_profiles, progress, split
 from mstl.errors import InputError
 
 
@@ -42,3 +42,8 @@ def test_bars_count_what_they_are_told(capsys):
     printed = capsys.readouterr()
     assert "100%" in printed.out
     assert "1.0/1.0 MB" in printed.err
+
+
+def test_a_run_that_had_no_step_to_take_has_no_profile(tmp_path, capsys):
+    print_profiles([tmp_path / "run"])
+    assert "was there to be profiled" in capsys.readouterr().out
