@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from mstl.errors import InputError
-from mstl.settings import Settings, check_counts, check_crop, check_decay, check_rate, check_seed
+from mstl.settings import Settings, check_counts, check_crop, check_decay, check_precision, check_rate, check_seed
 
 GENERATOR_MULTIPLE = 64  # what the generator's six halvings need
 
@@ -28,6 +28,7 @@ class GanTraining:
 
     An epoch has `steps_per_epoch` batches of `batch_size` slices (None: every slice with brain once), its validation
     `validation_steps` (None: every slice). `crop` is a side in pixels (None: whole slices); `augment` as in a training.
+    `precision` is that of the computations, as in a training.
     Every `sample_every` epochs a sheet of restored slices and the generator are written. The training stops after
     `stop_patience` epochs without a better one (None: never), by validation or else by the generator's loss.
     """
@@ -54,6 +55,7 @@ class GanTraining:
     crop: int | None = None
     augment: str = "none"
     sample_every: int = 20
+    precision: str = "float32"
     workers: int = 1
     seed: int = 0
 
@@ -65,6 +67,7 @@ class GanTraining:
         check_crop(self.crop, multiple=GENERATOR_MULTIPLE)
         check_rate(self.learning_rate)
         check_decay(self.decay)
+        check_precision(self.precision)
         if not 0 <= self.beta_1 < 1:
             raise InputError(f"beta_1 is {self.beta_1}; from 0 to below 1 is expected, as 0.5.")
 

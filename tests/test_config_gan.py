@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mstl.config import Experiment
 from mstl.config_gan import GanExperiment, GanTraining
 from mstl.errors import InputError
-from mstl.settings import DECAYS
+from mstl.settings import DECAYS, PRECISIONS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 PUBLISHED = {
@@ -28,8 +28,9 @@ BY_TYPE = {
 @st.composite
 def experiments(draw) -> GanExperiment:
     values = {one.name: draw(BY_TYPE[one.type]) for one in fields(GanExperiment) if one.type in BY_TYPE}
-    crop, decay = draw(st.sampled_from([None, 64, 192])), draw(st.sampled_from(DECAYS))
-    return GanExperiment(**values | {"crop": crop, "decay": decay, "train_subjects": ("a", "7")})
+    chosen = {"crop": [None, 64, 192], "decay": DECAYS, "precision": PRECISIONS}
+    values |= {name: draw(st.sampled_from(choices)) for name, choices in chosen.items()}
+    return GanExperiment(**values | {"train_subjects": ("a", "7")})
 
 
 @settings(max_examples=30, deadline=None)

@@ -13,7 +13,7 @@ from mstl.cli.convert import convert
 from mstl.cli.domain_shift import domain_shift
 from mstl.cli.evaluate import evaluate
 from mstl.cli.index import index
-from mstl.cli.inputs import read_input
+from mstl.cli.inputs import Precision, precision_change, read_input
 from mstl.cli.prepare import prepare
 from mstl.cli.pretrain import app as pretrain_app
 from mstl.cli.terminal import (
@@ -119,17 +119,25 @@ def train(
     out: Annotated[Path, typer.Option(help="New folder of the training.")] = Path("run"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     profile: Annotated[int | None, typer.Option(min=1, help="How many steps to profile, into OUT/profile.")] = None,
+    precision: Precision = None,
 ) -> None:
-    """Train a network on prepared cases; with 'twin: true' once more from scratch, into OUT/twin."""
+    """Train a network on prepared cases; with 'twin: true' once more from scratch, into OUT/twin.
+
+    It uses every GPU of the machine, and every worker that TF_CONFIG or Slurm tells of; the first of them reports.
+    """
+    from mstl.training.cluster import is_chief
     from mstl.training.experiment import split_sides, train_experiment
 
-    settings = mstl.Experiment.load(experiment, changes=changes)
+    settings = mstl.Experiment.load(experiment, changes=[*changes, *precision_change(precision)])
     split_sides(mstl.PreparedCohort.open(settings.prepared), settings)
+    console.quiet = not is_chief()
 
     from mstl.training.progress import TrainingProgress  # starts TensorFlow: after what can be wrong at once
 
     with TrainingProgress(console) as bar:
         run = train_experiment(settings, out=out, resume=resume, callbacks=[bar], profile=profile)
+    if not is_chief():
+        return
     console.print(f"Trained {out}: {_reached(run)}.", soft_wrap=True)
     if settings.twin:
         console.print(f"Its twin from scratch, {run.twin.folder}: {_reached(run.twin)}.", soft_wrap=True)

@@ -14,6 +14,15 @@ CohortFile = Annotated[Path, typer.Argument(help="cohort.csv", show_default=Fals
 Labels = Annotated[str, typer.Option(help="Values of masks with several classes, as 1,2,4 of BraTS.")]
 BinariseMasks = Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5.")]
 ResampleMasks = Annotated[bool, typer.Option("--resample-masks", help="Accept masks on other grids.")]
+Precision = Annotated[
+    str | None,
+    typer.Option(help="float32, mixed_bfloat16 or mixed_float16; short for --set precision=...", show_default=False),
+]
+
+
+def precision_change(precision: str | None) -> list[str]:
+    """The change of an experiment that `--precision` is short for."""
+    return [] if precision is None else [f"precision={precision}"]
 
 
 def read_input(inputs: list[str]):

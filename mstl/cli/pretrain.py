@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import mstl
+from mstl.cli.inputs import Precision, precision_change
 from mstl.cli.terminal import console, escaped, progress
 
 app = typer.Typer(help="Learn from scans without masks; a training may begin with the result.", no_args_is_help=True)
@@ -18,13 +19,16 @@ def gan(
     changes: Annotated[list[str], typer.Option("--set", help="key=value; repeat it.")] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="New folder of the pre-training.")] = Path("gan"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with one that was stopped.")] = False,
+    precision: Precision = None,
 ) -> None:
     """Train a GAN to restore hidden parts of scans, and score it on held-out subjects; masks are not opened."""
     from mstl.config_gan import GanExperiment
+    from mstl.training.cluster import is_chief
     from mstl.training.experiment import split_sides
 
-    settings = GanExperiment.load(experiment, changes=changes)
+    settings = GanExperiment.load(experiment, changes=[*changes, *precision_change(precision)])
     train, validation, test = split_sides(mstl.PreparedCohort.open(settings.prepared), settings)
+    console.quiet = not is_chief()
 
     from mstl.evaluation.restoration import write_restoration  # starts TensorFlow: after what can be wrong at once
     from mstl.training.pretrain_gan import pretrain_gan
@@ -35,6 +39,8 @@ def gan(
             train, validation, test=test, out=out, resume=resume, callbacks=[bar], init=settings.init,
             **settings.training(),
         )  # fmt: skip
+    if not is_chief():
+        return
     last = run.history.iloc[-1]
     console.print(f"Pre-trained {out}: {len(run.history)} epochs, loss {last['loss']:.3f}.", soft_wrap=True)
     held_out = sum(len(side.subjects) for side in (validation, test) if side)

@@ -26,15 +26,16 @@ def unet_resnet34(*, channels: int, num_classes: int = 1, stem: str = "conv1x1")
         raise InputError(f"channels is {channels}, num_classes {num_classes}; both must be at least 1.")
     if stem not in STEMS:
         raise InputError(f"Stem '{stem}' is unknown. Choose one of {', '.join(STEMS)}.")
-    direct = stem == "direct"
+    direct, activation = stem == "direct", "sigmoid" if num_classes == 1 else "softmax"
     unet = sm.Unet(
         "resnet34",
         input_shape=(None, None, channels if direct else 3),
         classes=num_classes,
-        activation="sigmoid" if num_classes == 1 else "softmax",
+        activation=activation,
         encoder_weights=None,
     )
-    unet = keras.Model(unet.inputs, unet.outputs, name="model_1")
+    head = keras.layers.Activation(activation, dtype="float32", name=activation)  # its own follows the global policy
+    unet = keras.Model(unet.inputs, head(unet.get_layer("final_conv").output), name="model_1")
     if direct:
         return unet
     image = keras.layers.Input((None, None, channels), name="input_1")

@@ -60,7 +60,7 @@ def _explained(error: Exception, settings: Training | GanTraining) -> Exception:
     """An error that says what to lower where memory does not suffice; others as they are."""
     if not isinstance(error, tf.errors.ResourceExhaustedError):
         return error
-    what = re.search(r"OOM when [^\n]*|[^\n]*", error.message).group()[:200]
+    what = (re.search(r"OOM when [^\n]*", error.message) or re.search("[^\n]*", error.message)).group()[:200]
     return TrainingError(
         f"Memory does not suffice for a batch ({what}). Lower batch_size ({settings.batch_size}), the sides of crop or "
         "patch, or the model's width, or compute in precision mixed_bfloat16; then go on with --resume or in a new run."

@@ -14,10 +14,14 @@ from mstl.data.sequences import SliceSequence
 from mstl.data.slices import SliceSampler
 from mstl.files import write_json
 from mstl.models.pix2pix import discriminator
+from mstl.models.synchronised import synchronise
+from mstl.training.cluster import is_chief
+from mstl.training.distribute import agree, check_batch, describe_strategy, own_folder, pick_strategy
 from mstl.training.environment import environment
 from mstl.training.gan import Pix2Pix
 from mstl.training.gan_run import BASELINES, GanRun, build_generator
 from mstl.training.loop import run_epochs
+from mstl.training.precision import precision
 from mstl.training.recorder import RunRecorder
 from mstl.training.restoration_scores import baseline_fills, is_signed, scale_of, score_fills
 from mstl.training.run import STATE, TRANSFER
@@ -46,7 +50,8 @@ def pretrain_gan(
 
     Cases need no masks; where they have some these are not opened. validation: says which epoch is best, by the mean
     absolute error of its hidden pixels in the brain; without it the last is. test: never read, only noted. init: the
-    generator's first weights, as of `mstl.transfer.initial.initialise`. resume: go on from the last finished epoch;
+    generator's first weights, as of `mstl.transfer.initial.initialise`. It runs under the strategy that
+    `mstl.training.distribute.pick_strategy` picks, or that is open. resume: go on from the last finished epoch;
     ends with the weights of a training never stopped. settings: see `mstl.config_gan.GanTraining`.
 
     Raises `InputError` for cases that were not prepared to [0, 1], a crop that is no multiple of 64, a subject on two
@@ -58,28 +63,39 @@ def pretrain_gan(
     training = GanTraining(**settings)
     sides = {"train": train, "validation": validation, "test": test}
     check_apart(sides)
+    strategy = pick_strategy()
+    check_batch(strategy, training.batch_size)
     sampler = restoration_sampler(train, training)
     held_out = None if validation is None else _validation_batches(validation, training)
     experiment = GanExperiment(
         **training.training(), **subjects_of(sides), prepared=str(train.folder.resolve()), init=init
     )
-    resumed = holds_weights(out, experiment, resume=resume)
-    gan = _build(experiment, preparation=train.preparation, resumed=resumed)
     facts = environment([*train, *(validation or ())], seed=training.seed)
+    facts["distribution"] = describe_strategy(strategy, batch_size=training.batch_size, precision=training.precision)
     begun = {"preparation": train.preparation, "environment": facts}
-    out = open_run_folder(out, experiment, **begun, resume=resume)
-    history = []
-    if resumed:
-        history = load_state(out / STATE, gan)
-    else:
-        write_json(out / TRANSFER, describe_origins(gan.generator))
-        if held_out is not None:
-            fills, scores = baseline_fills(training), ("hidden_mae", "hidden_ssim")  # they know what is brain
-            write_json(out / BASELINES, score_fills(held_out, fills, scale=scale_of(training), scores=scores))
-    if not has_ended(training, monitored(history)):
-        sheets = _sheets(out, sampler if held_out is None else held_out.sampler, training, train.preparation)
-        run_epochs(gan, sampler, held_out, GanRecorder(out, training, history), before=[sheets], after=callbacks)
+    resumed, history = holds_weights(out, experiment, resume=resume), []
+    with own_folder(out, resume=resume) as folder, strategy.scope():
+        with precision(training.precision):
+            gan = _build(experiment, preparation=train.preparation, resumed=resumed)
+        open_run_folder(folder, experiment, **begun, resume=resume)
+        if resumed:
+            history = load_state(folder / STATE, gan)
+        else:
+            write_json(folder / TRANSFER, describe_origins(gan.generator))
+            _write_baselines(folder, held_out, training)
+        agree(strategy, out, {**experiment.to_dict(), "prepared": ""}, facts["inputs"], len(history))
+        if not has_ended(training, monitored(history)):
+            sheets = _sheets(folder, sampler if held_out is None else held_out.sampler, training, train.preparation)
+            recorder = GanRecorder(folder, training, history)
+            run_epochs(gan, sampler, held_out, recorder, before=[sheets], after=callbacks)
     return GanRun(out)
+
+
+def _write_baselines(folder: Path, held_out: SliceSequence | None, training: GanTraining) -> None:
+    """Write how well what learns nothing restores the validation slices."""
+    if held_out is not None and is_chief():
+        fills, scores = baseline_fills(training), ("hidden_mae", "hidden_ssim")  # they know what is brain
+        write_json(folder / BASELINES, score_fills(held_out, fills, scale=scale_of(training), scores=scores))
 
 
 def restoration_sampler(
@@ -120,6 +136,9 @@ def _build(experiment: GanExperiment, *, preparation: dict, resumed: bool) -> Pi
         initialise(network, experiment.init, model_name="pix2pix-generator", **known)
     weights = {name: getattr(experiment, name) for name in ("l1_weight", "hidden_weight", "discriminator_weight")}
     gan = Pix2Pix(network, judge, scale=scale_of(experiment), **weights)
+    if gan.distribute_strategy.num_replicas_in_sync > 1:
+        synchronise(judge)
+        synchronise(network)
     gan.compile(*(keras.optimizers.Adam(experiment.learning_rate, beta_1=experiment.beta_1) for _ in range(2)))
     return gan
 
