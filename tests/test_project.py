@@ -73,7 +73,7 @@ def test_readme_calls_only_what_the_command_line_has(command, arguments):
 
 
 def test_readme_shows_every_command():
-    named = set(re.findall(r"mstl ([a-z]+)", README))
+    named = set(re.findall(r"mstl ([a-z-]+)", README))
     assert named >= set(typer.main.get_command(app).commands)
 
 

@@ -3,16 +3,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 import mstl
 from mstl.data.preparation import Preparation
+from mstl.data.prepared import PREPARATION
 from mstl.errors import InputError
 from mstl.evaluation.domain import Domain
 from mstl.evaluation.domain_features import Features, Samples, domain_samples
 from mstl.evaluation.kernel_sums import BLOCK_SIZE, kernel_sums, kernel_width
 from mstl.evaluation.permutation import PERMUTATIONS, PermutationTest, Subjects, permutation_test, permute
+from mstl.files import read_json
 
 __all__ = ["DomainShift", "compare_domains", "mmd2", "permutation_test"]
 COMPARED = ("spacing", "normalise", "shape")  # parameters of a preparation that change what a patch or layer sees
@@ -127,7 +130,7 @@ def compare_domains(
         progress("kernel")
     return DomainShift(
         first, second, domains, features, mmd2_biased=biased, test=test, paired=len(who.pairs),
-        notes=tuple(_other_preparation(*domains, names=(first.name, second.name))), **options,
+        notes=tuple(_notes((first.name, domains[0]), (second.name, domains[1]), features)), **options,
     )  # fmt: skip
 
 
@@ -150,12 +153,18 @@ def _described(samples: Samples, domain: Domain) -> dict:
     }
 
 
-def _other_preparation(*domains: Domain, names: tuple[str, str]) -> list[str]:
-    """A sentence for each parameter by which the domains were prepared otherwise."""
-    ours, theirs = (Preparation.of_record(one.cases.preparation, source=one.cases.folder) for one in domains)
+def _notes(a: tuple[str, Domain], b: tuple[str, Domain], features: Features) -> list[str]:
+    """Sentences on what was prepared otherwise: one domain than the other, or either than a layer's run."""
+    prepared = {name: Preparation.of_record(domain.cases.preparation, source=domain.cases.folder)
+                for name, domain in (a, b)}  # fmt: skip
+    pairs = [(a[0], b[0])]
+    if features.of_layer:
+        run = Path(features.of_layer[0])
+        prepared[str(run)] = Preparation.of_record(read_json(run / PREPARATION), source=run)
+        pairs += [(a[0], str(run)), (b[0], str(run))]
+    rows = ((pair, name, [getattr(prepared[one], name) for one in pair]) for pair in pairs for name in COMPARED)
     return [
-        f"{names[0]} was prepared with {name} {getattr(ours, name)}, {names[1]} with {getattr(theirs, name)}: part of "
-        "the difference may be that."
-        for name in COMPARED
-        if getattr(ours, name) != getattr(theirs, name)
+        f"{one} was prepared with {name} {ours}, {other} with {theirs}: part of the difference may be that."
+        for (one, other), name, (ours, theirs) in rows
+        if ours != theirs
     ]

@@ -13,6 +13,7 @@ from mstl.evaluation.kernel_sums import KernelSums, kernel_sums
 
 PERMUTATIONS = 1000
 MOST_GROUPS = 5000  # the sums between them take 200 MB
+ROWS = 1000  # partitions at a time
 ROUNDING = 1e-9  # of the largest value: equal partitions, summed in another order
 
 
@@ -150,7 +151,8 @@ def permute(sums: KernelSums, who: Subjects, *, permutations: int = PERMUTATIONS
         raise InputError(f"permutations is {permutations}, expected at least 1. Give such a number.")
     exact = who.partitions <= permutations
     rows = who.every() if exact else who.drawn(permutations, seed=seed)
-    mmd2, by_chance = float(sums.mmd2(who.observed[None])[0]), sums.mmd2(rows)
+    mmd2 = float(sums.mmd2(who.observed[None])[0])
+    by_chance = np.concatenate([sums.mmd2(rows[start : start + ROWS]) for start in range(0, len(rows), ROWS)])
     as_large = int((by_chance >= mmd2 - ROUNDING * np.abs(by_chance).max()).sum())
     p = as_large / len(rows) if exact else (1 + as_large) / (1 + permutations)
     return PermutationTest(mmd2, p, by_chance, who.partitions, exact)

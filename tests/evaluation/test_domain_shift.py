@@ -146,6 +146,16 @@ def test_a_different_preparation_is_noted(tiny_cohort, tiny_prepared, tmp_path):
     )
 
 
+def test_a_run_that_was_trained_on_other_scans_is_noted(tiny_prepared, write_run, tmp_path):
+    preparation = {**tiny_prepared.preparation, "normalise": "percentile"}
+    run = write_run(tmp_path / "run", preparation, model_options={"width": 2, "depth": 1})
+    both = Domain.of(tiny_prepared, subjects=["ras"]), Domain.of(tiny_prepared, subjects=["pil"])
+    shift = compare_domains(*both, features=Features(f"{run}:encoder1_relu1", samples=3))
+    assert [note.split(" with ")[1:] for note in shift.notes] == [
+        [f"normalise zscore, {run}", "percentile: part of the difference may be that."],
+    ] * 2
+
+
 def test_the_same_arguments_give_the_same_numbers(tiny_prepared):
     records = [compare_domains(tiny_prepared, tiny_prepared, features=FEATURES).to_dict() for _ in range(2)]
     assert records[0] == records[1]
