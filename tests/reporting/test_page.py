@@ -186,6 +186,7 @@ def test_a_run_of_several_labels_shows_them_one_by_one(tumour_run, tmp_path):
     assert "whole = 1 + 2 + 4; core = 1 + 4; enhancing = 4" in page
     assert all(f"Dice of label {label}" in page for label in (1, 2, 4))
     assert "slices of anna with labels of reference and prediction" in page
+    assert all(text in page for text in ("of the whole lesion", "mean of the labels", "of any lesion over flair"))
     assert "a white line shows where the reference's lesion ends" in page
 
 
