@@ -19,7 +19,8 @@ def blend_tumour(
     signal: np.ndarray, tumour: Tumour, contrast: Contrast, *, modality: str, rng: np.random.Generator
 ) -> None:
     """Replace tissue by tumour, in place, by its parts of the voxel."""
-    where = tumour.fraction > 0
+    fraction = tumour.fraction
+    where = fraction > 0
     texture = tumour.texture[where]
     distance = contrast.lesion - 1
     spread = np.exp(rng.normal(0, 0.06, 2))
@@ -30,7 +31,7 @@ def blend_tumour(
     liquid = np.clip(tumour.fluidity + 0.12 * texture, 0, 1)
     necrosis = 1 + distance + liquid * (contrast.csf - 1 - distance)
     parts = ((tumour.necrosis, necrosis), (tumour.enhancing, rim), (tumour.oedema, swollen))
-    mixed = (1 - tumour.fraction[where]) * signal[where]
+    mixed = (1 - fraction[where]) * signal[where]
     for part, value in parts:
         mixed += part[where] * np.maximum(value, 0)
     signal[where] = mixed
