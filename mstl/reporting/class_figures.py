@@ -8,24 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mstl.reporting.figures import INK, ORANGE, SKY, TRAINING, VALIDATION, VERMILION, sheet, tidy
+from mstl.reporting.colours import label_styles
+from mstl.reporting.figures import INK, TRAINING, VALIDATION, sheet, tidy
 from mstl.reporting.slices import pick_slices
 
-YELLOW, PURPLE, GREEN = "#F0E442", "#CC79A7", "#009E73"
-COLOURS = (VERMILION, SKY, YELLOW, PURPLE, GREEN, ORANGE)  # by the order of labels; also told apart in grey
-FILL = 0.45
 UNSEEN = {"colors": "none", "fill": 0}
 MOST_VOLUMES = 4  # labels whose volumes the head of a sheet of as many slices has room for
 WHOLE = {"colors": "white", "linestyles": ["solid"], "linewidths": 0.9}
 _CURVE = re.compile(r"(?:val_)?dice_(\d+)")
-
-
-def label_styles(labels: Sequence[int]) -> dict[int, dict]:
-    """How each label is drawn: outlined and filled in a colour of its own."""
-    return {
-        label: {"colors": COLOURS[number % len(COLOURS)], "linestyles": ["solid"], "linewidths": 1.0, "fill": FILL}
-        for number, label in enumerate(sorted(labels))
-    }
 
 
 def class_sheet(

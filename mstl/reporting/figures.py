@@ -1,8 +1,7 @@
 """Figures of a report: learning curves, overlay sheets, volume agreement.
 
 Every function returns a `matplotlib.figure.Figure` made without pyplot: no global state, no window, no
-backend. Colours are those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color), told apart with any
-colour vision; line styles differ as well, for readers of a print in grey.
+backend. Line styles differ as well as colours, for readers of a print in grey.
 """
 from __future__ import annotations
 
@@ -25,9 +24,9 @@ from matplotlib.ticker import NullFormatter
 from PIL import Image
 
 from mstl.data.prepared import PreparedCase
+from mstl.reporting.colours import BLUE, ORANGE, SKY, VERMILION, label_styles
 from mstl.reporting.slices import bounding_box, foreground, pick_slices, shaded, slice_heights
 
-ORANGE, SKY, BLUE, VERMILION = "#E69F00", "#56B4E9", "#0072B2", "#D55E00"
 REFERENCE = {"colors": ORANGE, "linestyles": ["solid"], "linewidths": 1.2}
 PREDICTION = {"colors": SKY, "linestyles": [(0, (1.7, 0.9))], "linewidths": 1.2}
 TRAINING = {"label": "training", "color": BLUE, "ls": (0, (4, 1.5)), "lw": 1.4}
@@ -128,13 +127,15 @@ def overlay_sheet(
 
 
 def qc_sheet(case: PreparedCase, *, slices: int = 5) -> Figure:
-    """Every modality of a prepared case in its own row, the mask outlined: is all in place and aligned?"""
-    image, mask = case.image, case.mask
-    masks = [] if mask is None else [np.asarray(mask) > 0]
-    picked = pick_slices(image[..., 0], masks, count=slices)
-    outlines = [(mask[picked], REFERENCE) for mask in masks]
+    """Every modality of a prepared case in its own row, the mask's classes outlined: is all in place and aligned?"""
+    image, mask, ml = case.image, case.mask, [voxels * case.grid.voxel_ml for voxels in case.class_voxels or ()]
+    classes = [np.asarray(mask) == number for number in range(1, len(ml) + 1)]
+    picked = pick_slices(image[..., 0], classes, count=slices)
+    looks = label_styles(case.labels, fill=0)
+    styles = {f"label {label}": looks[label] for label in case.labels} or {"mask": REFERENCE}
+    outlines = [(one[picked], style) for one, style in zip(classes, styles.values(), strict=False)]
     rows = [(name, image[picked, ..., channel], outlines) for channel, name in enumerate(case.modalities)]
-    legend = {f"mask {case.lesion_ml:.2f} ml": REFERENCE} if masks else {}
+    legend = {f"{name} {volume:.2f} ml": styles[name] for name, volume in zip(styles, ml, strict=False)}
     heights = slice_heights(case.grid)[picked]
     return sheet(rows, heights=heights, spacing=case.spacing, title=case.name, legend=legend)
 

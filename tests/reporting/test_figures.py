@@ -116,11 +116,17 @@ def test_slices_bear_their_position_and_sides():
 def test_a_prepared_case_shows_a_row_for_each_modality():
     image, mask = volume()
     case = SimpleNamespace(name="ben", image=np.stack([image, -image], axis=-1).astype(np.float16),
-                           mask=mask.astype(np.uint8), modalities=("flair", "t1"), lesion_ml=1.0,
+                           mask=mask.astype(np.uint8), modalities=("flair", "t1"), labels=(), class_voxels=[48],
                            spacing=(1, 1, 1), grid=Grid(image.shape, np.eye(4)))
     figure = qc_sheet(case, slices=3)
     assert len(figure.axes) == 6
     assert {"flair", "t1"} <= {text.get_text() for axes in figure.axes for text in axes.texts}
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["mask 0.05 ml"]
+    case.labels, case.class_voxels = (1, 4), [48, 0]
+    named = [text.get_text() for text in qc_sheet(case, slices=3).legends[0].get_texts()]
+    assert named == ["label 1 0.05 ml", "label 4 0.00 ml"]
+    case.mask = case.class_voxels = None
+    assert not qc_sheet(case, slices=3).legends
 
 
 def test_figures_leave_pyplot_alone():
