@@ -15,11 +15,10 @@ def sampler(cases):
 def test_batches_are_equal_to_the_bit_for_any_number_of_workers_and_after_a_resume(sampler):
     alone = walk(SliceSequence(sampler), 3)
     per_epoch = 2 * sampler.steps
-    for workers in (2, 3):
-        with SliceSequence(sampler, workers=workers) as sequence:
-            assert equal(walk(sequence, 3), alone)
-            sequence.epoch = 1
-            assert equal(walk(sequence, 1), alone[per_epoch : 2 * per_epoch])
+    with SliceSequence(sampler, workers=3) as sequence:
+        assert equal(walk(sequence, 3), alone)
+        sequence.epoch = 1
+        assert equal(walk(sequence, 1), alone[per_epoch : 2 * per_epoch])
     assert equal(walk(SliceSequence(sampler, epoch=2), 1), alone[2 * per_epoch :])
 
 
