@@ -44,8 +44,11 @@ def pick_strategy(*, devices: Sequence[str] = (), seconds: float | None = None) 
     if cluster is not None:
         return _workers(cluster, seconds)
     devices = devices or [device.name for device in tf.config.list_logical_devices("GPU")]
-    if len(devices) < 2:
-        return tf.distribute.get_strategy()
+    return tf.distribute.get_strategy() if len(devices) < 2 else _mirrored(tuple(devices))
+
+
+@functools.cache  # a second one would number its sums over the same devices as the first, and TensorFlow mix them up
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
     try:
         return _without_empty_batches(tf.distribute.MirroredStrategy(list(devices)))
     except (RuntimeError, ValueError) as error:
