@@ -32,7 +32,7 @@ def _measure(record: Mapping) -> str:
         what = f"activations of the layer {features['source'].rpartition(':')[2]}, averaged over space"
     return (
         f"The squared MMD of {a['name']} ({_counted(a)}) and {b['name']} ({_counted(b)}) is {number(record['mmd2'])}, "
-        f"measured on {what} with the {record['kernel']} kernel."
+        f"measured on {what}, with the {record['kernel']} kernel."
     )
 
 

@@ -34,7 +34,7 @@ def formula(x, y, kernel, biased):
     return (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1)) - 2 * xy.mean()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(sets=two_sets(), kernel=st.sampled_from(["rbf", "linear"]), biased=st.booleans(), block=st.integers(1, 15))
 def test_it_is_what_the_formula_says_whatever_the_blocks(sets, kernel, biased, block):
     found = mmd2(*sets, kernel=kernel, biased=biased, block_size=block)

@@ -14,8 +14,12 @@ def images(*sides, channels=2, number=3):
     return np.random.default_rng(0).normal(size=(number, *sides, channels)).astype(np.float32)
 
 
-def test_a_layer_is_tapped_where_it_stands(small_run):
-    model = Run(small_run).model()
+@pytest.fixture(scope="module")
+def model(small_run):
+    return Run(small_run).model()
+
+
+def test_a_layer_is_tapped_where_it_stands(model):
     by_hand = keras.Model(model.input, model.get_layer("encoder2_relu1").output)
     found = tapped(model, "encoder2_relu1").predict(images(32, 32), verbose=0)
     np.testing.assert_array_equal(found, by_hand.predict(images(32, 32), verbose=0))
@@ -33,18 +37,17 @@ def test_a_layer_in_a_nested_model_sees_what_the_outer_model_gives_it():
 
 
 @pytest.mark.parametrize("path", ["image", "encoder1_bn1", "decoder2_concat", "sigmoid"])
-def test_every_layer_of_a_path_can_be_tapped(small_run, path):
-    model = Run(small_run).model()
+def test_every_layer_of_a_path_can_be_tapped(model, path):
     assert path in layers_of(model)
     assert tapped(model, path).output_shape == model.get_layer(path).output_shape or path == "image"
 
 
-def test_features_of_slices_are_means_over_padded_space(small_run):
+def test_features_of_slices_are_means_over_padded_space(small_run, model):
     layer = LayerFeatures.of_run(small_run, "bottleneck_relu2")
     volume = images(20, 30, number=7)
     found = layer.of_slices(volume, [1, 4, 6])
     padded = np.pad(volume[[1, 4, 6]], [(0, 0), (6, 6), (1, 1), (0, 0)])
-    maps = tapped(Run(small_run).model(), "bottleneck_relu2").predict(padded, verbose=0)
+    maps = tapped(model, "bottleneck_relu2").predict(padded, verbose=0)
     np.testing.assert_allclose(found, maps.mean(axis=(1, 2)), atol=1e-5)
     assert found.shape == (3, 8)
     np.testing.assert_allclose(layer.of_slices(volume, [4]), found[1:2], atol=1e-5)
@@ -74,13 +77,13 @@ def test_neighbours_are_channels_where_the_run_has_a_context(write_run, tiny_pre
     assert layer.of_slices(tiny_prepared[0].image, [0, 5]).shape == (2, 2)
 
 
-def test_a_layer_that_does_not_exist_is_refused_and_the_nearest_named(small_run):
+def test_a_layer_that_does_not_exist_is_refused_and_the_nearest_named(model):
     with pytest.raises(InputError, match=r"no layer 'encoder2_relu'\. Did you mean 'encoder2_relu[12]'"):
-        LayerFeatures.of_run(small_run, "encoder2_relu")
+        tapped(model, "encoder2_relu")
     with pytest.raises(InputError, match="It has image, encoder1_conv1"):
-        LayerFeatures.of_run(small_run, "%%%")
+        tapped(model, "%%%")
 
 
-def test_other_channels_than_the_model_knows_are_refused(small_run):
+def test_other_channels_than_the_model_knows_are_refused(model):
     with pytest.raises(InputError, match=r"give 1 channels \(modalities: 1, context: 0\), the run's model expects 2"):
-        LayerFeatures.of_run(small_run, "image").check_channels(1)
+        LayerFeatures(model, 32).check_channels(1)

@@ -15,7 +15,7 @@ def record(**changes):
 def test_the_measure_names_both_domains_and_what_was_measured():
     assert in_words(record())["measure"] == (
         "The squared MMD of ms flair (1,200 samples of 3 subjects) and ms t1 (1,200 samples of 3 subjects) is 0.123, "
-        "measured on intensities of patches of 8 × 8 × 8 voxels in the brain with the rbf kernel."
+        "measured on intensities of patches of 8 × 8 × 8 voxels in the brain, with the rbf kernel."
     )
     layer = in_words(record(features={"source": "runs/a:encoder/conv1"}))["measure"]
     assert "activations of the layer encoder/conv1, averaged over space" in layer
