@@ -60,6 +60,7 @@ class PatchSampler:
         self.sides, self.notes = patch_sides(self.cases, self.patch, multiple_of=self.multiple_of)
         self._whole = not np.size(() if self.patch is None else self.patch)
         self.augment = self._transform()
+        self._border = self._beyond()
         self._counts: dict[int, np.ndarray] = {}
 
     def _check(self) -> None:
@@ -82,6 +83,10 @@ class PatchSampler:
             f"augment is {self.augment!r}, expected None, a name of mstl.data.augment3d, or an albumentations.Compose "
             "of 3D transforms. Give one of these."
         )
+
+    def _beyond(self) -> Triple:
+        """How many voxels beyond a patch are read on each side, so that turning it brings in tissue, not zeros."""
+        return (0, 0, 0) if self.augment is None or self._whole else border_of(self.augment, self.sides)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_counts": {}}
@@ -151,9 +156,8 @@ class PatchSampler:
         start = self._start(case, np.random.default_rng((self.seed, PLACE, number, offset)))
         if self.augment is None:
             return self._windows.read(case, start, self.sides)
-        border = np.zeros(3, int) if self._whole else np.array(border_of(self.augment, self.sides))
-        larger = np.add(self.sides, 2 * border).tolist()
-        image, mask = self._windows.read(case, np.subtract(start, border).tolist(), larger)
+        larger = np.add(self.sides, np.multiply(self._border, 2)).tolist()
+        image, mask = self._windows.read(case, np.subtract(start, self._border).tolist(), larger)
         return augment_volume(self.augment, image, mask, seed=(self.seed, DRAW, number, offset), sides=self.sides)
 
     def _start(self, case: int, random: np.random.Generator) -> Triple:
