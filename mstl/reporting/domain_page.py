@@ -9,12 +9,12 @@ from markupsafe import Markup
 from mstl.evaluation.domain_shift import DomainShift
 from mstl.files import whole_file, write_json, write_text
 from mstl.reporting.domain_figures import pca_figure, tsne_figure
-from mstl.reporting.domain_words import in_words, number
+from mstl.reporting.domain_words import RECORD, in_words, number
 from mstl.reporting.figures import to_svg
 from mstl.reporting.folder import flatten
 from mstl.reporting.template import render
 
-RECORD, PAGE = "domain_shift.json", "domain_shift.html"
+PAGE = "domain_shift.html"
 PICTURES = {"pca": pca_figure, "tsne": tsne_figure}
 PIXELS_PER_INCH = 130
 

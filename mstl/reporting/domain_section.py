@@ -7,8 +7,7 @@ from pathlib import Path
 
 from mstl.errors import InputError
 from mstl.files import read_json
-from mstl.reporting.domain_page import RECORD
-from mstl.reporting.domain_words import in_words
+from mstl.reporting.domain_words import RECORD, in_words
 from mstl.reporting.folder import read_experiment
 
 

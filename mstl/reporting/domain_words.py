@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+RECORD = "domain_shift.json"
 SIGNIFICANT = 0.05
 HINT = (
     "This is a hint, never instead of results of training: a near domain can transfer badly and a far one well. Only "
