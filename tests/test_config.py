@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mstl.config import Experiment, Training
 from mstl.errors import InputError
 
+CONFIGS = Path(__file__).parents[1] / "configs"
 WORDS = st.text(st.characters(codec="utf-8"), max_size=20)
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=9).map(str.strip).filter(bool)
 WHOLE = st.integers(1, 10**9)
@@ -140,3 +141,14 @@ def test_a_twin_of_what_begins_at_random_is_refused(freeze):
         Experiment(twin=True, freeze=freeze)
     assert Experiment(twin=True, freeze="encoder").twin
     assert Experiment(twin=True, init="imagenet", freeze=freeze).twin
+
+
+@pytest.mark.parametrize("name", ["brats-modality-transfer", "cpu", "gan-segmenter", "small", "thesis-unet", "unet3d-cpu"])
+def test_the_configurations_that_come_with_the_project_can_be_read(name):
+    assert Experiment.load(CONFIGS / f"{name}.yaml").model
+
+
+def test_the_modality_transfer_freezes_the_first_25_layers_and_its_twin_none():
+    experiment = Experiment.load(CONFIGS / "brats-modality-transfer.yaml", changes=["twin=true"])
+    assert (experiment.freeze, experiment.from_scratch().freeze) == (("first:25",), ("none",))
+    assert experiment.from_scratch().init == "random"
