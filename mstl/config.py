@@ -19,6 +19,9 @@ FREEZE_NORMS = ("freeze", "train")
 class Training:
     """Settings of `mstl.fit`: the loss, the schedule, and which slices or patches make a batch.
 
+    `loss` is a name of `mstl.training.losses` or, for several classes, `mstl.training.class_losses` ("auto":
+    "bce_dice" or "ce_dice").
+
     Schedule: `learning_rate` stays ("constant") or falls to zero along a cosine (`decay: cosine`); it is
     multiplied by `plateau_factor` after each `plateau_patience` epochs without improvement, and the training
     stops after `stop_patience` such epochs (None: never). An epoch has `steps_per_epoch` batches (None: every
@@ -42,7 +45,7 @@ class Training:
     `unfreeze_epochs`.
     """
 
-    loss: str = "bce_dice"
+    loss: str = AUTO
     learning_rate: float = 1e-3
     decay: str = "constant"
     plateau_patience: int | None = None

@@ -120,7 +120,8 @@ def test_training_gives_the_arguments_of_fit_alone():
 
 
 @pytest.mark.parametrize(
-    "wrong", ["crop=100", "seed=4294967296", "patch=[8, 8]", "patch=0", "lesion_patches=2", "overlap=1", "precision=int8"]
+    "wrong",
+    ["crop=100", "seed=4294967296", "patch=[8, 8]", "patch=0", "lesion_patches=2", "overlap=1", "precision=int8"],
 )
 def test_values_that_would_fail_later_are_refused_at_once(tmp_path, wrong):
     (tmp_path / "e.yaml").write_text("epochs: 1")
@@ -141,11 +142,6 @@ def test_a_twin_of_what_begins_at_random_is_refused(freeze):
         Experiment(twin=True, freeze=freeze)
     assert Experiment(twin=True, freeze="encoder").twin
     assert Experiment(twin=True, init="imagenet", freeze=freeze).twin
-
-
-@pytest.mark.parametrize("name", ["brats-modality-transfer", "cpu", "gan-segmenter", "small", "thesis-unet", "unet3d-cpu"])
-def test_the_configurations_that_come_with_the_project_can_be_read(name):
-    assert Experiment.load(CONFIGS / f"{name}.yaml").model
 
 
 def test_the_modality_transfer_freezes_the_first_25_layers_and_its_twin_none():

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mstl._keras import keras, tf
+from mstl.config import AUTO
 from mstl.errors import InputError
 from mstl.models.replicas import summed
 from mstl.training.class_losses import CLASS_LOSSES
@@ -92,11 +93,12 @@ LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
 
 
 def get_loss(name: str, *, num_classes: int = 1) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """The loss of that name, for a model with `num_classes` output channels.
+    """The loss of that name, for a model with `num_classes` output channels; "auto" is the usual one.
 
     Raises `InputError` with the names that fit for one that is unknown, or for another number of channels.
     """
     fitting, others = (LOSSES, CLASS_LOSSES) if num_classes == 1 else (CLASS_LOSSES, LOSSES)
+    name = ("bce_dice" if num_classes == 1 else "ce_dice") if name == AUTO else name
     if name in fitting:
         return fitting[name]
     wrong = f"is not for a model with {num_classes} output channels" if name in others else "is unknown"

@@ -6,7 +6,7 @@ from sklearn.metrics import log_loss
 from mstl._keras import keras, tf
 from mstl.errors import InputError
 from mstl.training.class_losses import CLASS_LOSSES, ce, ce_dice, class_dice
-from mstl.training.losses import bce, get_loss
+from mstl.training.losses import bce, bce_dice, get_loss
 
 
 @pytest.fixture
@@ -71,6 +71,8 @@ def test_masks_of_another_shape_are_refused(batch, shape):
 
 def test_losses_are_found_by_name_and_number_of_classes():
     assert get_loss("ce_dice", num_classes=4) is ce_dice
+    assert get_loss("auto", num_classes=4) is ce_dice
+    assert get_loss("auto") is bce_dice
     with pytest.raises(InputError, match=r"'bce' is not for a model with 4 output channels\. Choose one of: ce"):
         get_loss("bce", num_classes=4)
     with pytest.raises(InputError, match="'ce' is not for a model with 1 output channels"):
