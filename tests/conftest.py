@@ -1,4 +1,5 @@
 """What several tests share: the folder of real scans, where there is one, and tiny cohorts made here."""
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from scipy.spatial.transform import Rotation
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 SHAPE, SPACING = (24, 28, 20), (1.0, 1.2, 2.0)
+
+for size in ("COLUMNS", "LINES"):  # set in processes of -n; consoles would keep them whatever a test sets
+    os.environ.pop(size, None)
 
 
 @pytest.fixture(scope="session")
