@@ -49,11 +49,11 @@ def pick_strategy(*, devices: Sequence[str] = (), seconds: float | None = None) 
 
 @functools.cache  # a second one would number its sums over the same devices as the first, and TensorFlow mix them up
 def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
-    try:
-        return _without_empty_batches(tf.distribute.MirroredStrategy(list(devices)))
-    except (RuntimeError, ValueError) as error:
-        known = ", ".join(device.name for device in tf.config.list_logical_devices())
-        raise InputError(f"Devices {', '.join(devices)} cannot be used ({error}). There are: {known}.") from error
+    known = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
+    strange = [device for device in devices if device.removeprefix("/device:").upper() not in known]
+    if strange:
+        raise InputError(f"Device {strange[0]} does not exist. There are {', '.join(known)}.")
+    return _without_empty_batches(tf.distribute.MirroredStrategy(list(devices)))
 
 
 @functools.cache  # TensorFlow joins a cluster once
