@@ -18,15 +18,15 @@ from mstl.training import recorder
 from mstl.training.fit import fit
 
 SETTINGS = {"epochs": 4, "steps_per_epoch": 3, "batch_size": 2, "augment": "thesis", "learning_rate": 1e-2}
-
-SCRIPT = """
+LONGER = {"epochs": 16, "steps_per_epoch": 3, "batch_size": 2, "learning_rate": 1e-2}
+SCRIPT = f"""
 import sys
 from conftest import build_small_model
 from mstl.data.prepared import PreparedCohort
 from mstl.training.fit import fit
 prepared = PreparedCohort.open(sys.argv[1])
 fit(build_small_model(), prepared.select(["s0", "s1", "s2"]), prepared.select(["s3"]), out=sys.argv[2],
-    resume=True, epochs=40, steps_per_epoch=3, batch_size=2, learning_rate=1e-2)
+    resume=True, **{LONGER})
 """
 
 
@@ -110,20 +110,20 @@ def test_a_training_interrupted_at_any_moment_resumes_exactly(
     assert resumed.history[columns].equals(finished[0].history[columns])
 
 
-def test_a_training_killed_with_sigkill_resumes_exactly(prepared, tmp_path):
-    def start(out):
-        command = [sys.executable, "-c", SCRIPT, str(prepared.folder), str(tmp_path / out)]
+def test_a_training_killed_with_sigkill_resumes_exactly(prepared, small_model, tmp_path):
+    def start():
+        command = [sys.executable, "-c", SCRIPT, str(prepared.folder), str(tmp_path / "killed")]
         return subprocess.Popen(command, cwd=Path(__file__).parent)
 
-    undisturbed, killed = start("undisturbed"), start("killed")
+    killed = start()
     while not (tmp_path / "killed" / "history.csv").exists():
         assert killed.poll() is None, "the training ended before it could be killed"
         time.sleep(0.05)
-    time.sleep(0.7)
+    time.sleep(0.3)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
-    assert start("killed").wait() == 0
-    assert undisturbed.wait() == 0
+    assert start().wait() == 0
+    fit(small_model(), *sides(prepared), out=tmp_path / "undisturbed", **LONGER)
     first, second = (arrays_of(tmp_path / name / "state" / "state.h5") for name in ("undisturbed", "killed"))
     assert first.keys() == second.keys()
     assert all(np.array_equal(first[name], second[name]) for name in first)
