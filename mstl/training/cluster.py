@@ -124,13 +124,7 @@ def _parts(address: str) -> tuple[str, int]:
 
 
 def _from_tf_config(text: str) -> Cluster | None:
-    try:
-        config = json.loads(text or "{}")
-        jobs, task = config.get("cluster") or {}, config.get("task") or {}
-        lists = {job: [str(address) for address in jobs[job]] for job in jobs}
-        job, index = task.get("type"), int(task.get("index", -1))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"TF_CONFIG cannot be understood ({error}). {EXAMPLE}") from error
+    lists, job, index = _read_tf_config(text)
     if not lists:
         return None
     strange = [name for name in lists if name not in JOBS]
@@ -140,6 +134,17 @@ def _from_tf_config(text: str) -> Cluster | None:
         raise InputError(f"TF_CONFIG's task is {job} {index}, which its cluster does not have. {EXAMPLE}")
     before = len(lists.get("chief", ())) if job == "worker" else 0
     return _cluster([address for name in JOBS for address in lists.get(name, ())], before + index, source="TF_CONFIG")
+
+
+def _read_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
+    """Addresses by job, and which job and number this process has."""
+    try:
+        config = json.loads(text or "{}")
+        jobs, task = config.get("cluster") or {}, config.get("task") or {}
+        lists = {job: [str(address) for address in jobs[job]] for job in jobs}
+        return lists, str(task.get("type")), int(task.get("index", -1))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"TF_CONFIG cannot be understood ({error}). {EXAMPLE}") from error
 
 
 def _cluster(addresses: Sequence[str], index: int, *, source: str) -> Cluster:
