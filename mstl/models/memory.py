@@ -13,9 +13,10 @@ from mstl.models.resolution import Step, steps_of
 WORKSPACE = 2.0  # convolutions reorder what they read and write
 SHARE = 0.5  # of the available memory that a prediction may take
 SMALLEST = 32  # side of a window, voxels: below it a network sees too little around each voxel
-CONTROL_GROUPS = (  # controller, and its files of the limit and of what is used
-    ("", "memory.max", "memory.current"),
-    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+OWN_GROUPS, MOUNT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+CONTROL_GROUPS = (  # controller, its files of the limit and of what is used, and of that the cache, which is given up
+    ("", "memory.max", "memory.current", "inactive_file"),
+    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
 UNKNOWN = 4 * 2**30  # bytes that are counted on where the system does not tell
 
@@ -90,15 +91,26 @@ def _free_by_system() -> Iterator[int]:
 
 
 def _free_by_group() -> Iterator[int]:
-    """What control groups of version 1 or 2 leave to this process."""
+    """What control groups of version 1 or 2 leave to this process; each is within the limits of its parents too."""
     try:
-        groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+        groups = [line.split(":", 2) for line in OWN_GROUPS.read_text().splitlines()]
     except OSError:
         return
     for _, controllers, path in groups:
-        for controller, limit, used in CONTROL_GROUPS:
-            folder = Path("/sys/fs/cgroup") / controller / path.lstrip("/")
-            if controllers.split(",") == [controller] and (folder / limit).exists():
-                most = (folder / limit).read_text().strip()
-                if most.isdigit():
-                    yield max(0, int(most) - int((folder / used).read_text()))
+        for controller, *names in CONTROL_GROUPS:
+            if controller in controllers.split(","):
+                root = MOUNT / controller
+                own = root / path.lstrip("/")
+                for folder in (own, *own.parents[: len(own.parts) - len(root.parts)]):
+                    yield from _free_in(folder, *names)
+
+
+def _free_in(folder: Path, limit: str, used: str, cache: str) -> Iterator[int]:
+    """What one group leaves, where it has a limit. Files that were read stay in its memory until others need it."""
+    try:
+        most, taken, lines = ((folder / name).read_text().strip() for name in (limit, used, "memory.stat"))
+    except OSError:
+        return
+    if most.isdigit():
+        cached = dict(line.split() for line in lines.splitlines()).get(cache, 0)
+        yield max(0, int(most) - int(taken) + int(cached))

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mstl._keras import keras
+from mstl.models import memory as module
 from mstl.models.memory import available_bytes, bytes_per_voxel, largest_window, smaller_window
 
 
@@ -57,3 +58,41 @@ def test_a_model_without_a_graph_sees_the_whole_volume():
 
 def test_available_memory_is_what_the_system_says():
     assert 2**20 < available_bytes() < 2**50
+
+
+def write_group(folder, limit, used, cache, *, names=("memory.max", "memory.current", "inactive_file")):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / names[0]).write_text(f"{limit}\n")
+    (folder / names[1]).write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"anon {used - cache}\n{names[2]} {cache}\n")
+
+
+@pytest.fixture
+def groups(tmp_path, monkeypatch):
+    """Function that says in which control group this process is; returns the folder of all groups."""
+
+    def say(line):
+        (tmp_path / "own").write_text(line + "\n")
+        monkeypatch.setattr(module, "OWN_GROUPS", tmp_path / "own")
+        monkeypatch.setattr(module, "MOUNT", tmp_path / "mount")
+        return tmp_path / "mount"
+
+    return say
+
+
+def test_the_limit_of_a_job_holds_for_its_tasks(groups):
+    mount = groups("0::/slurm/job_7/task_0")
+    write_group(mount / "slurm/job_7", 3000, 1000, 0)
+    write_group(mount / "slurm/job_7/task_0", "max", 900, 0)
+    assert available_bytes() == 2000
+
+
+def test_files_that_were_read_do_not_count_as_memory_in_use(groups):
+    write_group(groups("0::/box"), 3000, 2900, 2500)
+    assert available_bytes() == 2600
+
+
+def test_a_group_of_version_1_counts_where_it_is_mounted_as_the_root(groups):
+    names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    write_group(groups("4:memory:/docker/ab") / "memory", 3000, 1000, 0, names=names)
+    assert available_bytes() == 2000
