@@ -37,12 +37,12 @@ def residual_unet3d(
 
     num_classes: 1 gives a sigmoid, more a softmax with the background counted. norm: "instance", "group" (of 8, with
     scale and shift), "batch" or "none". Output `(N, D, H, W, num_classes)` float32 probabilities. Raises `InputError`
-    for a number below 1 or an unknown norm.
+    for a number below 1, an unknown norm, and filters that group norm cannot divide.
 
     Source: Kuzina et al. 2019, doi 10.3389/fnins.2019.00844.
     """
     filters = _checked(filters, channels=channels, num_classes=num_classes)
-    normalise = _norm(norm)
+    normalise = _norm(norm, filters)
     image = maps = keras.layers.Input((None, None, None, channels), name="image")
     maps = _bare_convolution(maps, filters[0], "encoder1_conv")
     skips = []
@@ -73,12 +73,12 @@ def classic_unet3d(
     (the deepest) ... `final_conv`.
 
     num_classes: 1 gives a sigmoid, more a softmax with the background counted. Output `(N, D, H, W, num_classes)`
-    float32 probabilities. Raises `InputError` for a number below 1 or an unknown norm.
+    float32 probabilities. Raises `InputError` as `residual_unet3d` does.
 
     Source: Cicek et al. 2016, arXiv 1606.06650.
     """
     filters = _checked(filters, channels=channels, num_classes=num_classes)
-    normalise = _norm(norm)
+    normalise = _norm(norm, filters)
     image = maps = keras.layers.Input((None, None, None, channels), name="image")
     skips = []
     for level, width in enumerate(filters[:-1], start=1):
@@ -134,9 +134,14 @@ def _with_head(image: tf.Tensor, maps: tf.Tensor, num_classes: int, *, use_bias:
     return keras.Model(image, probability, name=name)
 
 
-def _norm(norm: str) -> Norm | None:
+def _norm(norm: str, filters: Sequence[int]) -> Norm | None:
     if norm not in NORMS:
         raise InputError(f"norm is '{norm}'; expected one of {', '.join(NORMS)}. Mend it.")
+    if norm == "group" and any(width % GROUPS for width in filters):
+        raise InputError(
+            f"filters is {list(filters)}, but group norm divides each into {GROUPS} groups. Give multiples of that, or "
+            "another norm."
+        )
     return NORMS[norm]
 
 

@@ -97,6 +97,7 @@ def test_saved_weights_come_back(kind, tmp_path):
         ({"filters": (4,)}, "at least two levels"),
         ({"filters": (4, 0)}, "filters is 0"),
         ({"norm": "layer"}, "expected one of instance"),
+        ({"norm": "group", "filters": (8, 12)}, "group norm divides each into 8 groups"),
     ],
 )
 def test_wrong_arguments_are_refused(kind, options, message):
