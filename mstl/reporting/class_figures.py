@@ -67,9 +67,9 @@ def curve_labels(history: pd.DataFrame) -> list[int]:
 
 
 def class_curves(history: pd.DataFrame) -> Figure | None:
-    """Dice of every label over the epochs, a panel each; None where the history has none (`dice_1`, `val_dice_1`)."""
+    """Dice of every label over the epochs (`dice_1`, `val_dice_1`), a panel each; None where there are not several."""
     labels = curve_labels(history)
-    if not labels:
+    if len(labels) < 2:
         return None
     figure = Figure(figsize=(11, 2.6 * -(-len(labels) // 4)), layout="constrained")
     panels = figure.subplots(-(-len(labels) // 4), max(min(len(labels), 4), 3), squeeze=False, sharey=True).ravel()

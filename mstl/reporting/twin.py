@@ -12,6 +12,7 @@ from markupsafe import Markup
 from mstl.config import TWIN
 from mstl.errors import InputError
 from mstl.files import read_json
+from mstl.reporting.class_figures import curve_labels
 from mstl.reporting.figures import best_epoch, to_svg
 from mstl.reporting.folder import chosen_cut, read_experiment, read_history
 from mstl.reporting.twin_figures import dice_curves, paired_dice
@@ -72,14 +73,14 @@ def _row(folder: Path, experiment: Mapping, history: pd.DataFrame) -> dict:
         "frozen": ", ".join(frozen) or "nothing",
         "best": best_epoch(history),
         "epochs": int(history["epoch"].max()),
-        **_cut(folder / "threshold.json"),
+        **_cut(folder / "threshold.json", several=len(curve_labels(history)) > 1),
     }
 
 
-def _cut(path: Path) -> dict:
-    """How probabilities of a run become masks, and whether that was chosen."""
+def _cut(path: Path, *, several: bool) -> dict:
+    """How probabilities of a run, of `several` labels or of one class, become masks, and whether that was chosen."""
     if not path.exists():
-        return {"cut": "0.5, not chosen", "chosen": False}
+        return {"cut": "most probable class" if several else "0.5, not chosen", "chosen": False}
     threshold, clean_up = chosen_cut(read_json(path))
     cut = "most probable class" if threshold is None else f"{threshold:.3g}"
     return {"cut": cut + (f", {clean_up}" if clean_up else ""), "chosen": True}
@@ -100,7 +101,7 @@ def _validation(rows: Sequence[dict]) -> list[str]:
         return ["There is no validation Dice to compare: both were trained without validation cases."]
     (epoch, dice), (other_epoch, other) = (row["best"] for row in rows)
     return [
-        f"On validation slices the best Dice of this run is {dice:.3f} (epoch {epoch}), that of its twin {other:.3f} "
+        f"In validation the best Dice of this run is {dice:.3f} (epoch {epoch}), that of its twin {other:.3f} "
         f"(epoch {other_epoch})."
     ]
 
@@ -144,13 +145,13 @@ def _patients_sentence(difference: pd.Series, means: pd.Series, unit: str) -> st
 
 
 def _notes(folders: Sequence[Path], rows: Sequence[dict], *, scored: bool) -> list[str]:
-    """A warning where only one of the two was cut at a threshold of its own."""
+    """A warning where only one of the two has a threshold or clean-up of its own."""
     bare = [folder for folder, row in zip(folders, rows, strict=True) if not row["chosen"]]
     if len(bare) != 1 or not scored:
         return []
     return [
-        "Only one of the two has a threshold chosen on validation cases, which favours it: choose the other's with "
-        f"'mstl threshold {bare[0]}', then predict and score it again."
+        "Only one of the two has a threshold and clean-up chosen on validation cases, which favours it: choose the "
+        f"other's with 'mstl threshold {bare[0]}', then predict and score it again."
     ]
 
 

@@ -93,6 +93,8 @@ def test_each_label_has_a_curve_of_its_own():
 
 def test_a_history_of_one_class_has_no_curves_of_labels():
     assert class_curves(pd.DataFrame({"epoch": [1], "dice": [0.5], "val_dice": [0.4]})) is None
+    softmax = pd.DataFrame({"epoch": [1], "dice": [0.5], "dice_1": [0.5], "val_dice": [0.4], "val_dice_1": [0.4]})
+    assert class_curves(softmax) is None
 
 
 def test_many_labels_take_several_rows():

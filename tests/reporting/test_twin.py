@@ -161,5 +161,8 @@ def test_masks_that_are_there_are_not_predicted_again(run, tiny):
 
 
 def test_several_classes_have_no_threshold_but_a_clean_up(run):
+    history = pd.read_csv(run / "history.csv").assign(val_dice_1=0.2, val_dice_4=0.4)
+    write_text(run / "history.csv", history.to_csv(index=False))
+    assert "<td>most probable class</td>" in section(run)
     write_json(run / "threshold.json", {"threshold": None, "minimum_ml": 0.01, "largest_only": False})
     assert "most probable class, without components below 0.01 ml" in section(run)
