@@ -13,7 +13,7 @@ from mstl.config import input_channels
 from mstl.errors import InputError
 from mstl.evaluation.predictor import with_context
 from mstl.models.batch_norm import steady
-from mstl.models.sides import side_multiple
+from mstl.models.sides import is_volumetric, side_multiple
 from mstl.models.tree import layers_of
 from mstl.training.run import Run
 
@@ -42,7 +42,7 @@ class LayerFeatures:
         """
         run = run if isinstance(run, Run) else Run(run)
         model = run.model()
-        volumes = len(model.input_shape) == 5
+        volumes = is_volumetric(model)
         patch = (tuple(run.experiment.patch) or PATCH) if volumes else ()
         context = 0 if volumes else run.experiment.context
         return cls(tapped(model, layer), side_multiple(model), context, patch)

@@ -60,11 +60,11 @@ class MaskMeasures:
     """A mask in a few numbers.
 
     values: some of those that differ, from the lowest to the highest; kind: "binary", "scaled" (0 and one other),
-    "soft" (within 0 to 1), "labels" (whole numbers) or "other"; labels: voxels of each label, where the values can be
-    labels. outside: share of lesion that lies on no foreground of
-    the scan. twins: modalities on its grid. fit: how it fits its twins; stored_fit: how its array would fit the scan
-    of equal shape whose affine is another one, and resampled_fit where its own affine is believed. Of a brain mask
-    overlaps say the same two: its Dice with the foreground of the first scan.
+    "soft" (within 0 to 1), "labels" (several whole numbers) or "other"; labels: voxels of each label, where the values
+    can be labels. outside: share of lesion that lies on no foreground of the scan. twins: modalities on its grid. fit:
+    how it fits its twins; stored_fit: how its array would fit the scan of equal shape whose affine is another one, and
+    resampled_fit where its own affine is believed. Of a brain mask overlaps say the same two: its Dice with the
+    foreground of the first scan.
     """
 
     path: Path
