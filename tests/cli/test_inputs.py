@@ -1,7 +1,7 @@
 """Commands read a prepared folder, a cohort.csv, or the files of one case."""
 import pytest
 
-from mstl.cli.inputs import are_pairs, one_case, read_input
+from mstl.cli.inputs import are_pairs, one_case, precision_change, read_input
 from mstl.data.cohort import Cohort
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
@@ -30,3 +30,8 @@ def test_one_case_is_named_as_its_first_file():
 def test_several_files_that_are_not_pairs_are_an_error():
     with pytest.raises(InputError, match="2 inputs were given"):
         read_input(["a.csv", "b.csv"])
+
+
+def test_precision_is_short_for_a_change_of_the_experiment():
+    assert precision_change("mixed_bfloat16") == ["precision=mixed_bfloat16"]
+    assert precision_change(None) == []

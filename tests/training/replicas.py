@@ -15,6 +15,7 @@ import pandas as pd
 from mstl._keras import keras, tf
 from mstl.data.prepared import PreparedCohort
 from mstl.models.batch_norm import BatchStatisticsNormalization
+from mstl.models.recipes import buildable
 from mstl.training.distribute import pick_strategy
 from mstl.training.fit import fit
 from mstl.training.pretrain_gan import pretrain_gan
@@ -38,6 +39,15 @@ def network(*, volumes: bool) -> keras.Model:
     maps = convolution(6, 3, padding="same", use_bias=False, name="first")(image)
     maps = convolution(1, 3, padding="same", name="last")(layers.ReLU()(layers.BatchNormalization(name="norm")(maps)))
     return keras.Model(image, layers.Activation("sigmoid", dtype="float32")(maps))
+
+
+def register() -> None:
+    """Let experiments name the network of slices "tiny"."""
+
+    @buildable("tiny")
+    def tiny(*, channels: int) -> keras.Model:
+        """The network of slices."""
+        return network(volumes=False)
 
 
 def gan_networks() -> tuple[keras.Model, keras.Model]:

@@ -14,6 +14,8 @@ import pytest
 
 from mstl.config import Experiment
 from mstl.errors import InputError
+from mstl.models.recipes import BUILDERS
+from mstl.training import distribute
 from mstl.training.distribute import (
     agree,
     check_batch,
@@ -25,13 +27,14 @@ from mstl.training.distribute import (
 )
 from mstl.training.experiment import train_experiment
 from mstl.training.run import Run
-from tests.training.replicas import weights_of
+from tests.training.replicas import register, weights_of
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-c", "from mstl.cli import main; main()", "train"]
+SCRIPT = "from tests.training.replicas import register; register(); from mstl.cli import main; main()"
+COMMAND = [sys.executable, "-c", SCRIPT, "train"]
 SETTINGS = {
-    "model": "unet-small", "model_options": {"width": 2, "depth": 1}, "loss": "bce_dice", "augment": "none",
-    "keep": "lesion", "batch_size": 4, "epochs": 8, "batch_norm_momentum": 0.9, "learning_rate": 1e-2,
+    "model": "tiny", "loss": "bce_dice", "augment": "none", "keep": "lesion", "batch_size": 4, "epochs": 8,
+    "batch_norm_momentum": 0.9, "learning_rate": 1e-2,
     "train_subjects": ["s0", "s1", "s2"], "validation_subjects": ["s3"],
 }  # fmt: skip
 
@@ -51,8 +54,8 @@ def test_two_devices_train_as_one_does_with_the_same_batch(found, kind):
     assert max(found[kind]["differences"].values()) < 1e-5
     one, two = found[kind]["histories"]
     assert one.keys() == two.keys()
-    for name, values in one.items():
-        np.testing.assert_allclose(two[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+    for name, values in one.items():  # the GAN's norm looks at the batch in validation too, which is cut otherwise
+        np.testing.assert_allclose(two[name], values, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
 def test_a_run_notes_its_strategy_and_whose_batch_is_whose(found):
@@ -78,7 +81,11 @@ def free_addresses(count):
     return addresses
 
 
-def test_two_workers_of_which_one_is_killed_end_after_resume_with_the_weights_of_one_process(prepared, tmp_path):
+def test_two_workers_of_which_one_is_killed_end_after_resume_with_the_weights_of_one_process(
+    prepared, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(BUILDERS, "tiny", None)  # and nothing of it stays
+    register()
     experiment = Experiment(**SETTINGS, prepared=str(prepared.folder))
     experiment.save(tmp_path / "experiment.yaml")
     arguments = [tmp_path / "experiment.yaml", "--out", tmp_path / "run"]
@@ -88,6 +95,7 @@ def test_two_workers_of_which_one_is_killed_end_after_resume_with_the_weights_of
         assert chief.poll() is None, chief.communicate()[0]
         time.sleep(0.02)
     other.send_signal(signal.SIGKILL)
+    alone = train_experiment(experiment, out=tmp_path / "alone")  # while TensorFlow takes its time to leave
     said = chief.communicate(timeout=60)[0]
     other.communicate()
     assert chief.returncode == 1
@@ -98,7 +106,6 @@ def test_two_workers_of_which_one_is_killed_end_after_resume_with_the_weights_of
 
     addresses = free_addresses(2)
     workers = [start_worker(index, addresses, *arguments, "--resume") for index in range(2)]
-    alone = train_experiment(experiment, out=tmp_path / "alone")
     said = [worker.communicate(timeout=120)[0] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], said
     assert f"Trained {tmp_path / 'run'}: 8 epochs" in said[0]
@@ -135,6 +142,18 @@ def test_a_batch_that_replicas_cannot_share_evenly_is_refused_with_one_that_they
     with pytest.raises(InputError, match=rf"batch_size is {batch_size}, .* multiple of 4 .* Give {fitting}\."):
         check_batch(SimpleNamespace(num_replicas_in_sync=4), batch_size)
     check_batch(SimpleNamespace(num_replicas_in_sync=4), 8)
+
+
+@pytest.mark.parametrize(("theirs", "told"), [(0, False), (1, True)])
+def test_workers_that_were_not_started_alike_are_told(theirs, told, monkeypatch):
+    monkeypatch.setattr(distribute, "workers_of", lambda strategy: 2)
+    monkeypatch.setattr(distribute, "_sum_over_workers", lambda strategy, ours: 2 * ours + theirs)
+    strategy = SimpleNamespace(num_replicas_in_sync=2)
+    if not told:
+        agree(strategy, "runs/a", {"epochs": 3}, 1)
+        return
+    with pytest.raises(InputError, match="not started alike, or do not all see run runs/a"):
+        agree(strategy, "runs/a", {"epochs": 3}, 1)
 
 
 def test_a_worker_that_is_not_the_chief_writes_where_nothing_stays(tmp_path, monkeypatch):
