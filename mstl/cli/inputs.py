@@ -12,7 +12,7 @@ from mstl.errors import InputError
 
 CohortFile = Annotated[Path, typer.Argument(help="cohort.csv", show_default=False)]
 Labels = Annotated[str, typer.Option(help="Values of masks with several classes, as 1,2,4 of BraTS.")]
-BinariseMasks = Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5; make one class of labels.")]
+BinariseMasks = Annotated[bool, typer.Option("--binarise-masks", help="Cut soft masks at 0.5, make labels one class.")]
 ResampleMasks = Annotated[bool, typer.Option("--resample-masks", help="Accept masks on other grids.")]
 Precision = Annotated[
     str | None,

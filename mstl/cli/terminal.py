@@ -133,7 +133,8 @@ def numbers(text: str, kind: type, option: str) -> tuple | None:
     try:
         return tuple(kind(part) for part in split(text)) or None
     except ValueError:
-        raise InputError(f"{option} is '{text}'; numbers with commas between them are expected.") from None
+        whole = "whole " if kind is int else ""
+        raise InputError(f"{option} is '{text}'; {whole}numbers with commas between them are expected.") from None
 
 
 def escaped(text: str) -> str:

@@ -8,13 +8,14 @@ import numpy as np
 from mstl.errors import InputError
 
 HIGHEST = 255  # masks are uint8
+POSSIBLE = range(1, HIGHEST + 1)
 _PROPOSED = 20  # more labels than that are a parcellation or a scan, and no lesion mask
 
 
 def checked_labels(labels: Iterable[int]) -> tuple[int, ...]:
     """Labels as whole numbers in their order; raises `InputError` unless they are 1 to 255 and differ."""
     given = tuple(labels)
-    if any(label != round(label) or not 1 <= label <= HIGHEST for label in given) or len(set(given)) < len(given):
+    if any(label not in POSSIBLE for label in given) or len(set(given)) < len(given):
         raise InputError(
             f"Labels are {', '.join(map(str, given))}; whole numbers from 1 to {HIGHEST} are expected, each once, "
             "without 0, which is background. BraTS has --labels 1,2,4."
@@ -47,8 +48,8 @@ def unknown_values(values: np.ndarray, labels: Sequence[int]) -> np.ndarray:
 def proposed_labels(values: Iterable[float]) -> tuple[int, ...]:
     """The labels that values of a mask look like; () where they are no whole numbers from 0 to 255, or too many."""
     values = sorted(set(values) - {0})
-    whole = all(value == round(value) and 1 <= value <= HIGHEST for value in values)
-    return tuple(int(value) for value in values) if whole and len(values) <= _PROPOSED else ()
+    possible = len(values) <= _PROPOSED and all(value in POSSIBLE for value in values)
+    return tuple(int(value) for value in values) if possible else ()
 
 
 def shown(labels: Iterable[float], *, separator: str = ",") -> str:

@@ -52,4 +52,4 @@ def test_labels_of_masks_become_classes(tmp_path, make_case, mstl):
     assert mstl("prepare", *files, tmp_path / "out", "--labels", "1,2,4")[0] == 0
     assert PreparedCohort.open(tmp_path / "out").labels == (1, 2, 4)
     code, _, errors = mstl("prepare", *files, tmp_path / "other", "--labels", "1;2")
-    assert (code, "--labels is '1;2'; numbers with commas" in errors) == (1, True)
+    assert (code, "--labels is '1;2'; whole numbers with commas" in errors) == (1, True)

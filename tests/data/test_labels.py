@@ -45,7 +45,7 @@ def test_values_that_nobody_declared_are_found():
     assert not unknown_values(np.array([0, 2]), (1, 2)).size
 
 
-@pytest.mark.parametrize("labels", [(0, 1), (1, 1), (256,), (-1,), (1.5,)])
+@pytest.mark.parametrize("labels", [(0, 1), (1, 1), (256,), (-1,), (1.5,), ("1", "2"), (float("nan"),)])
 def test_labels_that_no_mask_can_hold_are_refused(labels):
     with pytest.raises(InputError, match="whole numbers from 1 to 255"):
         checked_labels(labels)
@@ -55,4 +55,5 @@ def test_whole_numbers_are_proposed_as_labels_and_nothing_else():
     assert proposed_labels([0.0, 4.0, 1.0, 2.0]) == (1, 2, 4)
     assert proposed_labels([0, 0.5, 1]) == proposed_labels([0, 1, 300]) == proposed_labels([-1, 0]) == ()
     assert proposed_labels(range(100)) == ()
+    assert proposed_labels([0, 1, float("inf")]) == proposed_labels([0, float("nan")]) == ()
     assert shown((1.0, 2, 4)) == "1,2,4"
