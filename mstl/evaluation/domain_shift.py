@@ -9,7 +9,7 @@ import numpy as np
 
 import mstl
 from mstl.data.preparation import Preparation
-from mstl.data.prepared import PREPARATION
+from mstl.data.prepared import PREPARATION, PreparedCohort
 from mstl.errors import InputError
 from mstl.evaluation.domain import Domain
 from mstl.evaluation.domain_features import Features, Samples, domain_samples
@@ -91,8 +91,8 @@ class DomainShift:
 
 
 def compare_domains(
-    a: Domain | str,
-    b: Domain | str,
+    a: Domain | PreparedCohort | str | Path,
+    b: Domain | PreparedCohort | str | Path,
     *,
     features: Features | None = None,
     kernel: str = "rbf",
