@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from mstl.data.cohort import Cohort
 from mstl.data.grid import Grid, resample
@@ -56,6 +57,11 @@ class PreparedCase:
     def mask(self) -> np.ndarray | None:
         """Memory map uint8 `(D, H, W)` of class numbers from 0, None where the case has no mask."""
         return self._array("mask.npy") if (self.folder / "mask.npy").exists() else None
+
+    @property
+    def brain(self) -> np.ndarray:
+        """Where the case shows brain, bool `(D, H, W)`: some channel is not background (0), holes filled."""
+        return ndimage.binary_fill_holes((np.asarray(self.image) != 0).any(axis=-1))
 
     def _array(self, name: str) -> np.ndarray:
         try:

@@ -136,7 +136,7 @@ class _Patches:
         return self.usual
 
     def __call__(self, image: np.ndarray, case: PreparedCase, count: int, random: np.random.Generator) -> np.ndarray:
-        inside = ndimage.minimum_filter(brain_of(case).view(np.uint8), size=self.patch, mode="constant")
+        inside = ndimage.minimum_filter(case.brain.view(np.uint8), size=self.patch, mode="constant")
         corners = _places(inside, case, count, random, f"patches of {self.patch}") - np.array(self.patch) // 2
         windows = [tuple(map(slice, corner, corner + np.array(self.patch))) for corner in corners]
         return np.stack([image[window] for window in windows]).reshape(count, -1).astype(np.float32)
@@ -159,14 +159,9 @@ class _Layer:
         if not self.layer.patch:
             slices = _places(np.asarray(case.brain_voxels) > 0, case, count, random, "slices")
             return self.layer.of_slices(image, np.sort(slices[:, 0]))
-        middles = _places(brain_of(case), case, count, random, "patches")
+        middles = _places(case.brain, case, count, random, "patches")
         room = np.maximum(np.array(case.shape) - self.layer.patch, 0)
         return self.layer.of_patches(image, np.clip(middles - np.array(self.layer.patch) // 2, 0, room))
-
-
-def brain_of(case: PreparedCase) -> np.ndarray:
-    """Where a prepared case shows brain, bool `(D, H, W)`: any of its channels differs from the background, 0."""
-    return ndimage.binary_fill_holes((np.asarray(case.image) != 0).any(axis=-1))
 
 
 def _places(

@@ -71,7 +71,7 @@ class Predictor:
         return self.model.output_shape[-1]
 
     def __call__(self, case: PreparedCase) -> np.ndarray:
-        """Probabilities float32 `(D, H, W, classes)` on the prepared grid; background where nothing was computed.
+        """Probabilities float32 `(D, H, W, classes)` on the prepared grid; outside of the brain, all is background.
 
         Raises `InputError` for a case with other channels than the model's, and where memory does not suffice.
         """
@@ -83,13 +83,16 @@ class Predictor:
             )
         try:
             with steady(self.model):
-                return self._by_windows(case) if self.is_3d else self._by_slices(case)
+                probability = self._by_windows(case) if self.is_3d else self._by_slices(case)
         except tf.errors.ResourceExhaustedError as error:
             what = f"windows of {self.window_of(case.shape) or case.shape}" if self.is_3d else "slices"
             raise InputError(
                 f"Memory does not suffice to predict case {case.name} of {case.shape} by {self._batch} {what} at a "
                 "time. Lower the batch size or the sides of the window, or predict on the CPU."
             ) from error
+        outside = ~case.brain
+        probability[outside] = background((), self.classes)
+        return probability
 
     def window_of(self, shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
         """Sides of the windows that a volume of `shape` is seen by; None is the whole volume, or a 2D model."""

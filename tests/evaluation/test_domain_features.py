@@ -10,7 +10,7 @@ from mstl.data.prepare import prepare
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 from mstl.evaluation.domain import Domain
-from mstl.evaluation.domain_features import Features, brain_of, domain_samples
+from mstl.evaluation.domain_features import Features, domain_samples
 from mstl.models.tree import layers_of
 from mstl.training.run import Run
 
@@ -68,12 +68,12 @@ def test_holes_of_zeros_in_the_brain_are_brain(tiny_prepared, tmp_path):
     shutil.copytree(tiny_prepared.folder, tmp_path / "out")
     case = PreparedCohort.open(tmp_path / "out")[0]
     image = np.array(case.image)
-    before = brain_of(case)
+    before = case.brain
     middle = tuple(side // 2 for side in case.shape)
     image[middle] = 0
     np.save(case.folder / "image.npy", image)
     assert before[middle]
-    assert np.array_equal(brain_of(case), before)
+    assert np.array_equal(case.brain, before)
 
 
 def test_a_layer_gives_a_row_a_slice_that_shows_brain(tiny_prepared, small_run):

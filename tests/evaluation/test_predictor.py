@@ -22,10 +22,15 @@ def naive(model, case):
     return model.predict(np.asarray(case.image, np.float32), verbose=0)
 
 
-def test_slices_with_brain_have_the_probabilities_of_a_naive_prediction(model, tiny_prepared):
+def test_the_brain_has_the_probabilities_of_a_naive_prediction(model, tiny_prepared):
     for case in tiny_prepared:
-        with_brain = np.flatnonzero(case.brain_voxels)
-        assert np.allclose(Predictor(model)(case)[with_brain], naive(model, case)[with_brain], atol=1e-6)
+        assert np.allclose(Predictor(model)(case)[case.brain], naive(model, case)[case.brain], atol=1e-6)
+
+
+def test_what_is_not_brain_is_background(model, model3d, tiny_prepared):
+    case = tiny_prepared[0]
+    assert not Predictor(model)(case)[~case.brain].any()
+    assert np.array_equal(np.unique(Predictor(model3d)(case)[~case.brain], axis=0), [[1, 0]])
 
 
 def test_slices_without_brain_are_skipped(model, tiny_prepared, monkeypatch):
@@ -44,9 +49,8 @@ def test_flip_averages_with_the_mirrored_slices(model, tiny_prepared):
     case = tiny_prepared[0]
     image = np.asarray(case.image, np.float32)
     mirrored = model.predict(image[:, :, ::-1], verbose=0)[:, :, ::-1]
-    with_brain = np.flatnonzero(case.brain_voxels)
-    expected = (naive(model, case) + mirrored)[with_brain] / 2
-    assert np.allclose(Predictor(model, flip=True)(case)[with_brain], expected, atol=1e-6)
+    expected = (naive(model, case) + mirrored)[case.brain] / 2
+    assert np.allclose(Predictor(model, flip=True)(case)[case.brain], expected, atol=1e-6)
 
 
 def test_prediction_leaves_moving_statistics_alone(model, tiny_prepared):
@@ -115,7 +119,7 @@ def test_a_3d_model_sees_the_whole_volume_where_memory_allows(model3d, tiny_prep
     case = tiny_prepared[0]
     volumes = Predictor(model3d)
     assert volumes.window_of(case.shape) is None
-    assert np.allclose(volumes(case), in_one_pass(model3d, case.image), atol=1e-6)
+    assert np.allclose(volumes(case)[case.brain], in_one_pass(model3d, case.image)[case.brain], atol=1e-6)
 
 
 def test_a_3d_model_sees_windows_where_memory_does_not_allow_more(model3d, monkeypatch):
@@ -134,9 +138,8 @@ def test_windows_have_sides_that_the_model_can_take():
 
 def test_windows_of_a_3d_model_give_nearly_what_one_pass_gives(model3d, tiny_prepared):
     case = tiny_prepared[0]
-    inside = np.asarray(case.image).any(axis=-1)
     seen = Predictor(model3d, window=(8, 8, 32), overlap=0.25)(case)
-    assert np.allclose(seen[inside], in_one_pass(model3d, case.image)[inside], atol=1e-6)
+    assert np.allclose(seen[case.brain], in_one_pass(model3d, case.image)[case.brain], atol=1e-6)
 
 
 def test_flip_averages_with_the_volume_mirrored_left_to_right(model3d, tiny_prepared):
@@ -144,7 +147,7 @@ def test_flip_averages_with_the_volume_mirrored_left_to_right(model3d, tiny_prep
     mirrored = in_one_pass(model3d, case.image[:, :, ::-1])[:, :, ::-1]
     expected = (in_one_pass(model3d, case.image) + mirrored) / 2
     assert not np.allclose(expected, mirrored, atol=1e-3)
-    assert np.allclose(Predictor(model3d, flip=True)(case), expected, atol=1e-6)
+    assert np.allclose(Predictor(model3d, flip=True)(case)[case.brain], expected[case.brain], atol=1e-6)
 
 
 def test_memory_that_does_not_suffice_is_an_error_that_says_what_to_lower(model3d, tiny_prepared, monkeypatch):
@@ -170,7 +173,7 @@ def test_where_one_pass_does_not_fit_after_all_windows_are_halved_until_they_do(
 
     def fits_32(*_, window, **__):
         seen.append(window)
-        return exhausted() if window is None or max(window) > 32 else np.zeros(1)
+        return exhausted() if window is None or max(window) > 32 else np.zeros((*tiny_prepared[0].shape, 2))
 
     monkeypatch.setattr(predictor, "sliding_window", fits_32)
     case = tiny_prepared[0]
