@@ -173,11 +173,12 @@ def test_where_one_pass_does_not_fit_after_all_windows_are_halved_until_they_do(
 
     def fits_32(*_, window, **__):
         seen.append(window)
-        return exhausted() if window is None or max(window) > 32 else np.zeros((*tiny_prepared[0].shape, 2))
+        return exhausted() if window is None or max(window) > 32 else np.zeros((70, 64, 32, 2))
 
     monkeypatch.setattr(predictor, "sliding_window", fits_32)
     case = tiny_prepared[0]
     monkeypatch.setitem(case.record["prepared"], "shape", [70, 64, 32])
+    monkeypatch.setattr(type(case), "brain", np.ones((70, 64, 32), bool))
     volumes = Predictor(model3d)
     volumes(case)
     assert seen == [None, (35, 64, 32), (35, 32, 32), (32, 32, 32)]
