@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 ORANGE, SKY, BLUE, VERMILION = "#E69F00", "#56B4E9", "#0072B2", "#D55E00"
 YELLOW, PURPLE, GREEN = "#F0E442", "#CC79A7", "#009E73"
+GREY = "#8b919b"  # of lines that say little, on light and dark pages
 LABELS = (VERMILION, SKY, YELLOW, PURPLE, GREEN, ORANGE)  # by rising labels; the first three also told apart in grey
 FILL = 0.45
 

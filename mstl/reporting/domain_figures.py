@@ -16,9 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from mstl.evaluation.domain_features import Samples
 from mstl.evaluation.domain_shift import DomainShift
-from mstl.reporting.figures import BLUE, INK, ORANGE, SKY, VERMILION, plain, tidy
+from mstl.reporting.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from mstl.reporting.figures import INK, plain, tidy
 
-GREEN, PURPLE, GREY = "#009E73", "#CC79A7", "#8b919b"
 DOMAIN_LOOKS = ({"color": BLUE, "marker": "o"}, {"color": VERMILION, "marker": "^"})
 SUBJECT_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY)
 SUBJECT_MARKERS = ("o", "s", "D", "v", "P", "X")

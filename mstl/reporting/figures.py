@@ -24,7 +24,7 @@ from matplotlib.ticker import NullFormatter
 from PIL import Image
 
 from mstl.data.prepared import PreparedCase
-from mstl.reporting.colours import BLUE, ORANGE, SKY, VERMILION, label_styles
+from mstl.reporting.colours import BLUE, GREY, ORANGE, SKY, VERMILION, label_styles
 from mstl.reporting.slices import bounding_box, foreground, pick_slices, shaded, slice_heights
 
 REFERENCE = {"colors": ORANGE, "linestyles": ["solid"], "linewidths": 1.2}
@@ -265,9 +265,9 @@ def tidy(axes: Axes, *, title: str) -> None:
     axes.set_title(title, loc="left", fontsize=11, color=INK, weight="bold")
     axes.patch.set_visible(False)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#8b919b")
+    axes.spines[["left", "bottom"]].set_color(GREY)
     axes.tick_params(colors=INK, labelsize=9, length=3)
-    axes.grid(True, color="#8b919b", alpha=0.22, lw=0.7)
+    axes.grid(True, color=GREY, alpha=0.22, lw=0.7)
 
 
 def plain(text: str) -> str:

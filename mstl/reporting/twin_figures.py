@@ -5,11 +5,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mstl.reporting.figures import BLUE, INK, VERMILION, best_epoch, plain, tidy
+from mstl.reporting.colours import BLUE, GREY, VERMILION
+from mstl.reporting.figures import INK, best_epoch, plain, tidy
 
 RUN = {"label": "this run", "color": VERMILION, "ls": "-", "lw": 1.9, "marker": "o"}
 TWIN = {"label": "twin from scratch", "color": BLUE, "ls": (0, (4, 1.5)), "lw": 1.6, "marker": "D"}
-GREY = "#8b919b"
 ROW_INCHES, FRAME_INCHES = 0.27, 1.0
 NAMED_ROWS = 60  # more are drawn closer together, without their names
 

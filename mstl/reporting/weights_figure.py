@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
 
-from mstl.reporting.figures import BLUE, INK, NIGHT, ORANGE, SKY, plain
+from mstl.reporting.colours import BLUE, GREY, ORANGE, SKY
+from mstl.reporting.figures import INK, NIGHT, plain
 
-GREY = "#8b919b"
 BEGAN = {  # count of a block: how it is drawn
     "loaded": {"color": BLUE, "lw": 0},
     "adapted": {"facecolor": ORANGE, "edgecolor": "#ffffff", "hatch": "////", "lw": 0},
