@@ -109,7 +109,7 @@ FAULTS = {
     "sform against qform": ("t1", flip_qform, "sform and qform differ by .* mm. Find out which one is right"),
     "NaN voxels": ("t1", lambda path: rewrite(path, with_nan), r"holds \d+ NaN .* Export it again"),
     "an all-zero modality": ("t1", lambda path: rewrite(path, np.zeros_like), "is 0 everywhere; .*leave it"),
-    "a mask of labels": ("mask", lambda path: rewrite(path, lambda d: d * 4), "values 0, 4, .*--binarise"),
+    "a mask of labels": ("mask", lambda path: rewrite(path, lambda d: d * 4), "values 0, 4[,;] .*--binarise"),
 }
 
 
