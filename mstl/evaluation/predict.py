@@ -50,12 +50,14 @@ def predict(
     model, in [0, 1); None takes the run's. weights: "best" or "last".
     progress: called with a case's name when it is done. Returns the folder, which appears when all are done.
     Raises `InputError` where cases were prepared otherwise, the threshold is not in (0, 1) or given for several
-    classes, memory does not suffice, or `out` is not empty.
+    classes, an overlap for a 2D model, memory does not suffice, or `out` is not empty.
     """
     run = run if isinstance(run, Run) else Run(run)
     if isinstance(cases, PreparedCohort):
         check_preparation(cases, run)
     predictor = Predictor.of_run(run, weights=weights, flip=flip, overlap=overlap)
+    if overlap is not None and not predictor.is_3d:
+        raise InputError(f"overlap is {overlap}, but run {run.folder} sees slices, not windows. Leave it out.")
     decision = Decision.of_run(run, classes=predictor.classes, threshold=threshold)
     out = new_folder(out)
     facts = {

@@ -142,6 +142,11 @@ def test_a_threshold_that_cuts_nothing_is_refused(run, tiny_prepared, tmp_path, 
         predict(run, tiny_prepared, out=tmp_path / "out", threshold=threshold)
 
 
+def test_an_overlap_of_slices_is_refused(run, tiny_prepared, tmp_path):
+    with pytest.raises(InputError, match="sees slices, not windows"):
+        predict(run, tiny_prepared, out=tmp_path / "out", overlap=0.2)
+
+
 def test_a_folder_that_is_not_empty_is_refused(run, tiny_prepared, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty"):
