@@ -36,9 +36,10 @@ class Domain:
         subjects: these alone; none means all. Raises `InputError` where there is no such folder, modality or subject.
         """
         if isinstance(what, Domain):
-            return what
-        cases, modalities = what, ()
-        if not isinstance(what, PreparedCohort):
+            cases, modalities = what.cases, what.modalities
+        elif isinstance(what, PreparedCohort):
+            cases, modalities = what, ()
+        else:
             cases, modalities = _opened(str(what))
         subjects = tuple(subjects)
         cases = cases.select(subjects) if subjects else cases
