@@ -21,7 +21,8 @@ def test_modalities_behind_a_colon_choose_and_order_channels(tiny_prepared):
     case = domain.cases[0]
     assert np.array_equal(domain.image(case), np.asarray(case.image)[..., ::-1])
     assert Domain.of(f"{tiny_prepared.folder}:t1").image(case).shape == (*case.shape, 1)
-    assert Domain.of(domain) is domain
+    assert Domain.of(domain).modalities == domain.modalities
+    assert Domain.of(domain, subjects=["ras"]).cases.subjects == ("ras",)
 
 
 def test_a_folder_may_have_a_colon_in_its_name(tiny_prepared, tmp_path):
