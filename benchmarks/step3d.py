@@ -1,10 +1,10 @@
-"""A training step of the 3D networks against the same networks in PyTorch, and with the first 25 layers frozen.
+"""A training step of the 3D networks against the same networks in PyTorch.
 
 Usage: python benchmarks/step3d.py [--rounds 5] [--side 64] [--batch 2] [--networks residual classic] [--out FILE.csv]
 
 Both libraries compute the same architecture with the same loss and optimizer, each in a process of its own, in turn;
 medians over rounds, the first is not counted. PyTorch takes the faster of its two memory layouts. Wished for: a ratio
-(PyTorch's time over ours) of at least 0.9; a frozen step at least 1.25 times faster than a free one. Needs ".[bench]".
+(PyTorch's time over ours) of at least 0.9. Needs ".[bench]".
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pandas as pd
 
 CHANNELS, CLASSES = 3, 4
 RESIDUAL, CLASSIC = (16, 32, 32, 64), (32, 64, 128, 256, 512)
-WAYS = ("mstl", "mstl, mixed_bfloat16", "mstl, first 25 layers frozen", "PyTorch", "PyTorch, channels last")
+WAYS = ("mstl", "mstl, mixed_bfloat16", "PyTorch", "PyTorch, channels last")
 
 
 def main() -> None:
@@ -88,8 +88,6 @@ def keras_step(builder: str, way: str, image: np.ndarray, mask: np.ndarray) -> C
     if way.endswith("bfloat16"):
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
     model = mstl.models.build_model(builder, channels=CHANNELS, num_classes=CLASSES)
-    if way.endswith("frozen"):
-        mstl.freeze(model, "first:25")
     model.compile(keras.optimizers.Adam(1e-3), get_loss("ce", num_classes=CLASSES))
     return lambda: model.train_on_batch(image, mask)
 
@@ -135,7 +133,7 @@ def torch_residual(nn):
             self.stem = nn.Conv3d(CHANNELS, RESIDUAL[0], 3, 1, 1, bias=False)
             self.down = nn.ModuleList(nn.Sequential(Block(a, b, 2), Block(b, b)) for a, b in down)
             self.reduce = nn.ModuleList(nn.Conv3d(a, b, 1, bias=False) for a, b in up)
-            self.double = nn.Upsample(scale_factor=2, mode="trilinear")
+            self.enlarge = nn.Upsample(scale_factor=2, mode="trilinear")
             self.up = nn.ModuleList(Block(b, b) for _, b in up)
             self.head = nn.Conv3d(RESIDUAL[0], CLASSES, 1, bias=False)
 
@@ -145,7 +143,7 @@ def torch_residual(nn):
                 skips.append(maps)
                 maps = block(maps)
             for reduce, block, skip in zip(self.reduce, self.up, reversed(skips), strict=True):
-                maps = block(self.double(reduce(maps)) + skip)
+                maps = block(self.enlarge(reduce(maps)) + skip)
             return self.head(maps)
 
     return Network()
@@ -163,7 +161,7 @@ def torch_classic(nn):
         def __init__(self) -> None:
             super().__init__()
             self.down = nn.ModuleList(twice(a, b) for a, b in itertools.pairwise((CHANNELS, *CLASSIC)))
-            self.pool, self.double = nn.MaxPool3d(2), nn.Upsample(scale_factor=2)
+            self.pool, self.enlarge = nn.MaxPool3d(2), nn.Upsample(scale_factor=2)
             up = list(itertools.pairwise(CLASSIC[::-1]))
             self.halve = nn.ModuleList(nn.Sequential(nn.Conv3d(a, b, 2, padding="same"), nn.ReLU()) for a, b in up)
             self.up = nn.ModuleList(twice(2 * b, b) for _, b in up)
@@ -175,7 +173,7 @@ def torch_classic(nn):
                 maps = block(maps if level == 0 else self.pool(maps))
                 skips.append(maps)
             for halve, block, skip in zip(self.halve, self.up, reversed(skips[:-1]), strict=True):
-                maps = block(torch.cat([skip, halve(self.double(maps))], 1))
+                maps = block(torch.cat([skip, halve(self.enlarge(maps))], 1))
             return self.head(maps)
 
     return Network()
