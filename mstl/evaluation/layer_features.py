@@ -11,7 +11,7 @@ import numpy as np
 from mstl._keras import keras, tf
 from mstl.config import input_channels
 from mstl.errors import InputError
-from mstl.evaluation.predictor import with_context
+from mstl.evaluation.predictor import padded, with_context
 from mstl.models.batch_norm import steady
 from mstl.models.sides import is_volumetric, side_multiple
 from mstl.models.tree import layers_of
@@ -77,7 +77,10 @@ class LayerFeatures:
 
     def _of_batches(self, batches: Iterable[np.ndarray]) -> np.ndarray:
         with steady(self.model):
-            return np.concatenate([self._pooled(_padded(batch, self.multiple)).numpy() for batch in batches])
+            return np.concatenate([self._pooled(self._filled(batch)).numpy() for batch in batches])
+
+    def _filled(self, images: np.ndarray) -> np.ndarray:
+        return padded(images.astype(np.float32), multiple=self.multiple)[0]
 
 
 def tapped(model: keras.Model, path: str) -> keras.Model:
@@ -106,10 +109,3 @@ def _outputs(model: keras.Model, layer: keras.layers.Layer) -> list:
             if inner:
                 return [keras.Model(node.layer.inputs, inner)(node.keras_inputs)]
     return []
-
-
-def _padded(images: np.ndarray, multiple: int) -> np.ndarray:
-    """Images in the middle of zeros, their sides multiples of what the model halves."""
-    gaps = [-side % multiple for side in images.shape[1:-1]]
-    margins = [(0, 0), *((gap // 2, gap - gap // 2) for gap in gaps), (0, 0)]
-    return np.pad(images.astype(np.float32), margins)

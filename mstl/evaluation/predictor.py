@@ -132,17 +132,22 @@ class Predictor:
         return probability
 
     def _slices(self, images: np.ndarray) -> np.ndarray:
-        height, width = images.shape[1:3]
-        gaps = [-side % self._multiple for side in (height, width)]
-        top, left = (gap // 2 for gap in gaps)
-        padded = np.pad(images, [(0, 0), (top, gaps[0] - top), (left, gaps[1] - left), (0, 0)])
-        return self._probability(padded)[:, top : top + height, left : left + width]
+        images, inside = padded(images, multiple=self._multiple)
+        return self._probability(images)[(slice(None), *inside)]
 
     def _probability(self, images: np.ndarray) -> np.ndarray:
         result = self._forward(images).numpy()
         if self.flip:
             result = (result + np.flip(self._forward(np.flip(images, LEFT_RIGHT)), LEFT_RIGHT)) / 2
         return result
+
+
+def padded(images: np.ndarray, *, multiple: int) -> tuple[np.ndarray, tuple[slice, ...]]:
+    """Images `(N, ..., C)` in the middle of zeros, their sides multiples of `multiple`, and where they are in there."""
+    sides = images.shape[1:-1]
+    gaps = [-side % multiple for side in sides]
+    inside = tuple(slice(gap // 2, gap // 2 + side) for gap, side in zip(gaps, sides, strict=True))
+    return np.pad(images, [(0, 0), *((gap // 2, gap - gap // 2) for gap in gaps), (0, 0)]), inside
 
 
 def with_context(image: np.ndarray, positions: np.ndarray, *, context: int) -> np.ndarray:

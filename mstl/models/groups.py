@@ -49,10 +49,10 @@ def _parts(model: keras.Model) -> dict[str, list[Step]]:
 
 def _lift_projections(steps: list[Step]) -> None:
     """Count a 1x1 convolution whose map is only enlarged to the resolution above, as the decoder that it opens."""
-    for step in reversed(steps):  # what follows a step is lifted before it
+    pointwise = [step for step in steps if set(getattr(step.layer, "kernel_size", ())) == {1}]
+    for step in reversed(pointwise):  # what follows a step is lifted before it
         after = [other for other in steps if any(parent is step for parent in other.parents)]
-        enlarged = after and all(not other.layer.weights and other.level < step.level for other in after)
-        if enlarged and set(getattr(step.layer, "kernel_size", ())) == {1}:
+        if after and all(not other.layer.weights and other.level < step.level for other in after):
             step.level = max(other.level for other in after)
 
 
