@@ -5,7 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from mstl.errors import InputError
-from mstl.settings import Settings, check_counts, check_crop, check_decay, check_precision, check_rate, check_seed
+from mstl.settings import (
+    CohortSettings,
+    check_counts,
+    check_crop,
+    check_decay,
+    check_precision,
+    check_rate,
+    check_seed,
+)
 
 SIDE_MULTIPLE = 32  # what five poolings need
 GRADUAL, NOTHING = "gradual", "none"
@@ -117,8 +125,8 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Experiment(Training, Settings):
-    """Settings of `mstl train`: those of `Training`, and where data (see `Settings`) and model come from.
+class Experiment(Training, CohortSettings):
+    """Settings of `mstl train`: those of `Training`, and where data (see `CohortSettings`) and model come from.
 
     A training without validation subjects keeps its last weights as its best.
 

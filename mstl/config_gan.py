@@ -5,7 +5,15 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from mstl.errors import InputError
-from mstl.settings import Settings, check_counts, check_crop, check_decay, check_precision, check_rate, check_seed
+from mstl.settings import (
+    CohortSettings,
+    check_counts,
+    check_crop,
+    check_decay,
+    check_precision,
+    check_rate,
+    check_seed,
+)
 
 GENERATOR_MULTIPLE = 64  # what the generator's six halvings need
 
@@ -77,8 +85,8 @@ class GanTraining:
 
 
 @dataclass(frozen=True)
-class GanExperiment(GanTraining, Settings):
-    """Settings of `mstl pretrain gan`: those of `GanTraining`, the data (see `Settings`), and initial weights.
+class GanExperiment(GanTraining, CohortSettings):
+    """Settings of `mstl pretrain gan`: those of `GanTraining`, the data (see `CohortSettings`), and initial weights.
 
     Masks are not opened; subjects without them are as good. `init` is "random", a generator's Keras file, or the
     folder of an earlier pre-training.

@@ -1,4 +1,4 @@
-"""What every experiment states: prepared cases and their split; and its way to YAML and back."""
+"""Settings in YAML, there and back; what every experiment states of its cases; and checks of single values."""
 from __future__ import annotations
 
 import difflib
@@ -25,36 +25,10 @@ PRETRAINING = "pretraining"  # the key of an experiment that is not one of 'mstl
 
 @dataclass(frozen=True)
 class Settings:
-    """The cases of an experiment, and how a flat frozen dataclass of settings is read and written.
-
-    `prepared` is a folder of `mstl prepare`. Subjects are given by name (`train_subjects`, `validation_subjects`,
-    `test_subjects`) or, where `train_subjects` is empty, drawn by `ratios` and the seed. `set_sides`, which
-    subclasses call when they are made, raises `InputError` for a subject on two sides, and for subjects named
-    without those to train on.
-    """
+    """How a flat frozen dataclass of settings is read from YAML and written to it."""
 
     KIND: ClassVar[str] = ""  # what of `mstl pretrain` it is for; empty: for `mstl train`
-
-    prepared: str = "prepared"
-    train_subjects: tuple[str, ...] = ()
-    validation_subjects: tuple[str, ...] = ()
-    test_subjects: tuple[str, ...] = ()
-    ratios: tuple[float, ...] = (0.6, 0.2, 0.2)
-
-    def set_sides(self) -> None:
-        """Bring the names of subjects into one form, and check them."""
-        for name in SIDES:
-            value = getattr(self, name)
-            value = value.split(",") if isinstance(value, str) else value
-            names = (str(item).strip() for item in value or ())
-            object.__setattr__(self, name, tuple(item for item in names if item))
-        object.__setattr__(self, "ratios", tuple(self.ratios))
-        named = [subject for side in SIDES for subject in getattr(self, side)]
-        twice = sorted({subject for subject in named if named.count(subject) > 1})
-        if twice:
-            raise InputError(f"Subjects {', '.join(twice)} stand on two sides of the split. Name each once.")
-        if named and not self.train_subjects:
-            raise InputError("Subjects are named but no train_subjects. Name them too, or none.")
+    NAMES: ClassVar[tuple[str, ...]] = ()  # keys that --set takes as names, even where they look like numbers
 
     @classmethod
     def load(cls, path: str | Path, *, changes: Iterable[str] = ()) -> Self:
@@ -69,7 +43,7 @@ class Settings:
             if not separator:
                 raise InputError(f"--set {change} is not of the form key=value, such as --set epochs=20.")
             key = key.strip()
-            names = key in SIDES and not value.lstrip().startswith("[")  # subject 04 is a name, not the number 4
+            names = key in cls.NAMES and not value.lstrip().startswith("[")  # subject 04 is a name, not the number 4
             values[key] = value if names else _parse_yaml(value, f"--set {change}")
         return cls.from_dict(values, source=str(path))
 
@@ -102,6 +76,40 @@ class Settings:
     def save(self, path: str | Path) -> None:
         """Write as YAML, whole or not at all."""
         write_text(path, yaml.safe_dump(self.to_dict(), sort_keys=False))
+
+
+@dataclass(frozen=True)
+class CohortSettings(Settings):
+    """Settings with prepared cases and their split.
+
+    `prepared` is a folder of `mstl prepare`. Subjects are given by name (`train_subjects`, `validation_subjects`,
+    `test_subjects`) or, where `train_subjects` is empty, drawn by `ratios` and the seed. `set_sides`, which
+    subclasses call when they are made, raises `InputError` for a subject on two sides, and for subjects named
+    without those to train on.
+    """
+
+    NAMES: ClassVar[tuple[str, ...]] = SIDES
+
+    prepared: str = "prepared"
+    train_subjects: tuple[str, ...] = ()
+    validation_subjects: tuple[str, ...] = ()
+    test_subjects: tuple[str, ...] = ()
+    ratios: tuple[float, ...] = (0.6, 0.2, 0.2)
+
+    def set_sides(self) -> None:
+        """Bring the names of subjects into one form, and check them."""
+        for name in SIDES:
+            value = getattr(self, name)
+            value = value.split(",") if isinstance(value, str) else value
+            names = (str(item).strip() for item in value or ())
+            object.__setattr__(self, name, tuple(item for item in names if item))
+        object.__setattr__(self, "ratios", tuple(self.ratios))
+        named = [subject for side in SIDES for subject in getattr(self, side)]
+        twice = sorted({subject for subject in named if named.count(subject) > 1})
+        if twice:
+            raise InputError(f"Subjects {', '.join(twice)} stand on two sides of the split. Name each once.")
+        if named and not self.train_subjects:
+            raise InputError("Subjects are named but no train_subjects. Name them too, or none.")
 
 
 def check_counts(settings: object, *, names: Iterable[str], least: int = 1) -> None:
