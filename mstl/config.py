@@ -1,6 +1,7 @@
 """An experiment: every setting of one training, flat, frozen, to YAML and back."""
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
@@ -21,6 +22,8 @@ RANDOM = "random"
 AUTO = "auto"
 TWIN = "twin"  # folder, in the run of an experiment with `twin`, of the training from scratch
 FREEZE_NORMS = ("freeze", "train")
+NO_PRIOR, GAUSSIAN_PRIOR = "none", "gaussian"
+KL_SETTINGS, GAUSSIAN_SETTINGS, KERNEL_SETTINGS = ("kl_weight", "kl_epochs"), ("prior_sigma",), ("prior_kernels",)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,11 @@ class Training:
     are, "none" lets all train. `freeze_norm: train` leaves normalisations of the frozen part training. `freeze:
     gradual` trains the head alone, and from the output's side one more block after each number of epochs in
     `unfreeze_epochs`.
+
+    A Bayesian model may have a `prior`: "none", "gaussian" (independent weights of standard deviation `prior_sigma`),
+    or the file or folder of `mstl pretrain kernel-prior`. The KL divergence from it counts `kl_weight` times, which is
+    reached from 0 along a line over the first `kl_epochs` epochs; a step looks at `prior_kernels` kernels. `loss: auto`
+    is the cross-entropy then. See `mstl.training.variational`.
     """
 
     loss: str = AUTO
@@ -77,13 +85,19 @@ class Training:
     freeze: tuple[str, ...] = ()
     freeze_norm: str = "freeze"
     unfreeze_epochs: tuple[int, ...] = ()
+    prior: str = NO_PRIOR
+    prior_sigma: float = 0.1
+    kl_weight: float = 1.0
+    kl_epochs: int = 0
+    prior_kernels: int = 2048
 
     def __post_init__(self) -> None:
         self._set_freezing()
+        self._check_prior()
         check_decay(self.decay)
         whole = [one.name for one in fields(Training) if one.type.startswith("int")]
-        check_counts(self, names=[name for name in whole if name not in ("seed", "context")])
-        check_counts(self, names=["context"], least=0)
+        check_counts(self, names=[name for name in whole if name not in ("seed", "context", "kl_epochs")])
+        check_counts(self, names=["context", "kl_epochs"], least=0)
         check_crop(self.crop, multiple=SIDE_MULTIPLE)
         self._set_patch()
         check_precision(self.precision)
@@ -118,6 +132,19 @@ class Training:
                 f"freeze is {list(self.freeze)} and unfreeze_epochs {list(self.unfreeze_epochs)}; 'gradual' and its "
                 "epochs are given together, as freeze: gradual and unfreeze_epochs: [5, 10]."
             )
+
+    def _check_prior(self) -> None:
+        if not 0 < self.prior_sigma < math.inf:
+            raise InputError(f"prior_sigma is {self.prior_sigma}; a number above 0 is expected, as 0.1.")
+        if not 0 <= self.kl_weight < math.inf:
+            raise InputError(f"kl_weight is {self.kl_weight}; at least 0 is expected, as 1.")
+        foreign = {NO_PRIOR: KL_SETTINGS + KERNEL_SETTINGS + GAUSSIAN_SETTINGS, GAUSSIAN_PRIOR: KERNEL_SETTINGS}
+        for name in foreign.get(self.prior, GAUSSIAN_SETTINGS):
+            if getattr(self, name) != getattr(Training, name):
+                raise InputError(
+                    f"{name} is {getattr(self, name)}, but prior is '{self.prior}', which has no use for it. Give the "
+                    f"prior that it is meant for, or leave {name} out."
+                )
 
     def training(self) -> dict:
         """The settings of `mstl.fit` alone, as its keyword arguments."""

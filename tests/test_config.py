@@ -38,13 +38,20 @@ BY_NAME = {
     "plateau_factor": st.floats(0, 1, exclude_min=True, exclude_max=True),
     "train_subjects": st.just(()),
 }
+PRIORS = [
+    {},
+    {"prior": "gaussian", "prior_sigma": 0.3, "kl_weight": 0.5, "kl_epochs": 3},
+    {"prior": "runs/prior", "kl_weight": 0.0, "prior_kernels": 64},
+]
+OF_PRIORS = {"prior", *PRIORS[1], *PRIORS[2]}
 
 
 @st.composite
 def experiments(draw) -> Experiment:
     """Any experiment, its subjects named or left to ratios."""
     drawn = {field.name: BY_NAME.get(field.name, BY_TYPE.get(field.type)) for field in fields(Experiment)}
-    values = {name: draw(strategy) for name, strategy in drawn.items()}
+    values = {name: draw(strategy) for name, strategy in drawn.items() if name not in OF_PRIORS}
+    values |= draw(st.sampled_from(PRIORS))
     names = draw(st.lists(NAMES, unique=True, max_size=6))
     if names:
         values["train_subjects"], values["validation_subjects"] = tuple(names[:2]), tuple(names[2:])
@@ -100,6 +107,13 @@ def test_what_to_freeze_is_a_policy_or_a_list_and_epochs_a_number_or_a_list(tmp_
         ({"freeze": "gradual"}, "'gradual' and its epochs are given together"),
         ({"unfreeze_epochs": (5,)}, "freeze is [] and unfreeze_epochs [5]; 'gradual'"),
         ({"decay": "linear"}, "decay is 'linear'; expected one of constant, cosine"),
+        ({"prior": "gaussian", "prior_sigma": 0.0}, "prior_sigma is 0.0; a number above 0"),
+        ({"prior": "gaussian", "kl_weight": float("nan")}, "kl_weight is nan; at least 0"),
+        ({"prior": "gaussian", "kl_epochs": -1}, "kl_epochs is -1; at least 0"),
+        ({"prior": "prior.h5", "prior_kernels": 0}, "prior_kernels is 0; at least 1"),
+        ({"kl_weight": 0.5}, "kl_weight is 0.5, but prior is 'none', which has no use for it"),
+        ({"prior": "gaussian", "prior_kernels": 64}, "prior_kernels is 64, but prior is 'gaussian'"),
+        ({"prior": "prior.h5", "prior_sigma": 0.2}, "prior_sigma is 0.2, but prior is 'prior.h5'"),
     ],
 )
 def test_a_value_out_of_range_is_an_error(changes, expected):
@@ -112,6 +126,11 @@ def test_a_value_out_of_range_is_an_error(changes, expected):
 def test_the_least_values_are_allowed():
     experiment = Experiment(epochs=1, seed=0, context=0, learning_rate=0, steps_per_epoch=None, crop=None)
     assert experiment.training()["seed"] == 0
+
+
+def test_each_prior_has_settings_of_its_own():
+    assert Training(prior="gaussian", prior_sigma=0.2, kl_weight=0, kl_epochs=5).prior_sigma == 0.2
+    assert Training(prior="runs/prior", kl_weight=0.5, kl_epochs=5, prior_kernels=64).prior_kernels == 64
 
 
 def test_training_gives_the_arguments_of_fit_alone():
