@@ -11,10 +11,9 @@ from mstl.data.cohort import Case
 from mstl.data.grid import Grid, oriented, resample
 from mstl.data.volume import Volume, read_grid, read_volume
 from mstl.errors import InputError
+from mstl.evaluation.maps import PROBABILITY, read_lesion_probability
 from mstl.evaluation.pairs import PREDICTION, labels_beside
 from mstl.evaluation.references import on_prediction
-
-PROBABILITY = "_probability.nii.gz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +66,7 @@ def read_case(case: Case, predictions: str | Path) -> ShownCase:
         image=_turned(read_volume(path), grid),
         reference=None if mask is None else _turned_mask(on_prediction(mask, case, prediction), grid, labels),
         prediction=_turned_mask(prediction, grid, labels),
-        probability=_turned(_probability(soft, labels), grid) if soft.exists() else None,
+        probability=_turned(read_lesion_probability(soft, labels=labels), grid) if soft.exists() else None,
         grid=grid,
         labels=labels,
     )
@@ -81,11 +80,3 @@ def _turned_mask(volume: Volume, grid: Grid, labels: Sequence[int]) -> np.ndarra
     if labels:
         return resample(np.rint(volume.data).astype(np.uint8), volume.grid, grid, nearest=True)
     return resample((volume.data >= 0.5).astype(np.uint8), volume.grid, grid, nearest=True) > 0
-
-
-def _probability(path: Path, labels: Sequence[int]) -> Volume:
-    """The probability of any lesion: of several classes what the background, the first volume of a 4D file, is not."""
-    if not labels:
-        return read_volume(path, allow_constant=True)
-    background = read_volume(f"{path}#0", allow_constant=True)
-    return Volume(1 - np.asarray(background.data, np.float32), background.affine)
