@@ -1,6 +1,7 @@
 """Files that are either whole or absent: written under a temporary name, then moved into place."""
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -34,6 +35,16 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # nothing to remove, or no folder it could be in
             temporary.unlink()
+
+
+@contextmanager
+def whole_h5(path: str | Path) -> Iterator[Path]:
+    """`whole_file` for HDF5, which at closing says by a `RuntimeError` that the disk is full."""
+    with whole_file(path) as temporary:
+        try:
+            yield temporary
+        except RuntimeError as error:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
 def remove_leftovers(folder: str | Path) -> None:

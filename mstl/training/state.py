@@ -1,9 +1,7 @@
 """The state of a training between two epochs, in one file: weights, optimizer, what was seen."""
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,19 +11,9 @@ import numpy as np
 
 from mstl._keras import keras
 from mstl.errors import InputError
-from mstl.files import whole_file
+from mstl.files import whole_h5
 from mstl.models.tree import finalize
 from mstl.training.gan import Pix2Pix
-
-
-@contextmanager
-def whole_h5(path: str | Path) -> Iterator[Path]:
-    """`whole_file` for HDF5, which at closing says by a `RuntimeError` that the disk is full."""
-    with whole_file(path) as temporary:
-        try:
-            yield temporary
-        except RuntimeError as error:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
 @contextmanager
