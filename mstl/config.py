@@ -22,6 +22,7 @@ RANDOM = "random"
 AUTO = "auto"
 TWIN = "twin"  # folder, in the run of an experiment with `twin`, of the training from scratch
 FREEZE_NORMS = ("freeze", "train")
+FROM_ZERO = ("context", "kl_epochs", "restarts")  # whole numbers that may be 0
 NO_PRIOR, GAUSSIAN_PRIOR = "none", "gaussian"
 KL_SETTINGS, GAUSSIAN_SETTINGS, KERNEL_SETTINGS = ("kl_weight", "kl_epochs"), ("prior_sigma",), ("prior_kernels",)
 
@@ -35,10 +36,13 @@ class Training:
 
     Schedule: `learning_rate` stays ("constant") or falls to zero along a cosine (`decay: cosine`); it is
     multiplied by `plateau_factor` after each `plateau_patience` epochs without improvement, and the training
-    stops after `stop_patience` such epochs (None: never). An epoch has `steps_per_epoch` batches (None: every
-    slice once), its validation `validation_steps` (None: every slice). `batch_norm_momentum` (None: as built,
-    0.99) says how long batch norm remembers: a training of a few hundred steps wants 0.9, or its moving
-    statistics, which prediction uses, still hold the initial ones.
+    stops after `stop_patience` such epochs (None: never), or once plateaus have cut the rate below `stop_rate` (0:
+    never). With `restarts` the cosine starts anew so many times, in cycles of equal length, and the weights that each
+    cycle ends with are kept (Loshchilov and Hutter 2017, arXiv 1608.03983).
+
+    An epoch has `steps_per_epoch` batches (None: every slice once), its validation `validation_steps` (None: every
+    slice). `batch_norm_momentum` (None: as built, 0.99) says how long batch norm remembers: a training of a few hundred
+    steps wants 0.9, or its moving statistics, which prediction uses, still hold the initial ones.
 
     Sampling of slices: `keep` is "lesion", "balanced", "brain" or "all"; `crop` a side in pixels (None: whole
     slices); `context` neighbouring slices at each side as further channels. Of volumes, for a 3D model: `patch` are
@@ -67,6 +71,8 @@ class Training:
     plateau_patience: int | None = None
     plateau_factor: float = 0.2
     stop_patience: int | None = None
+    stop_rate: float = 0.0
+    restarts: int = 0
     epochs: int = 50
     steps_per_epoch: int | None = None
     validation_steps: int | None = None
@@ -96,8 +102,8 @@ class Training:
         self._check_prior()
         check_decay(self.decay)
         whole = [one.name for one in fields(Training) if one.type.startswith("int")]
-        check_counts(self, names=[name for name in whole if name not in ("seed", "context", "kl_epochs")])
-        check_counts(self, names=["context", "kl_epochs"], least=0)
+        check_counts(self, names=[name for name in whole if name not in ("seed", *FROM_ZERO)])
+        check_counts(self, names=FROM_ZERO, least=0)
         check_crop(self.crop, multiple=SIDE_MULTIPLE)
         self._set_patch()
         check_precision(self.precision)
@@ -105,6 +111,31 @@ class Training:
         check_rate(self.learning_rate)
         if not 0 < self.plateau_factor < 1:
             raise InputError(f"plateau_factor is {self.plateau_factor}; between 0 and 1 is expected, as 0.2.")
+        self._check_restarts()
+        self._check_stop_rate()
+
+    def _check_restarts(self) -> None:
+        if not self.restarts:
+            return
+        if self.decay != "cosine" or self.plateau_patience or self.stop_patience:
+            raise InputError(
+                f"restarts is {self.restarts}; it is for decay: cosine without plateau_patience and stop_patience, so "
+                "that every cycle reaches its minimum. Set them so, or leave restarts out."
+            )
+        if self.epochs % (self.restarts + 1):
+            raise InputError(
+                f"restarts is {self.restarts}, which makes {self.restarts + 1} cycles of equal length, and epochs is "
+                f"{self.epochs}. Give a multiple of {self.restarts + 1} epochs."
+            )
+
+    def _check_stop_rate(self) -> None:
+        if not 0 <= self.stop_rate < math.inf:
+            raise InputError(f"stop_rate is {self.stop_rate}; at least 0 is expected, as 1e-6.")
+        if self.stop_rate and (self.plateau_patience is None or self.stop_rate > self.learning_rate):
+            raise InputError(
+                f"stop_rate is {self.stop_rate}; it is for a learning_rate above it ({self.learning_rate}) that falls "
+                "by plateau_patience. Give them, or leave stop_rate out."
+            )
 
     def _set_patch(self) -> None:
         sides = (self.patch,) if isinstance(self.patch, int) else tuple(self.patch)

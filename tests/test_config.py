@@ -27,12 +27,10 @@ BY_TYPE = {
 }
 BY_NAME = {
     "crop": st.none() | st.integers(1, 16).map(lambda number: 32 * number),
-    "decay": st.sampled_from(["constant", "cosine"]),
     "freeze": st.lists(WORDS.filter("gradual".__ne__), max_size=3).map(tuple),
     "freeze_norm": st.sampled_from(["freeze", "train"]),
     "init_include": st.lists(WORDS, max_size=3).map(tuple),
     "init_rename": st.lists(st.sampled_from(["a => b", "^x/ => ", "(.) => \\1"]), max_size=2).map(tuple),
-    "learning_rate": st.floats(0, 1e6),
     "patch": st.sampled_from([(), (8, 16, 24)]),
     "precision": st.sampled_from(["float32", "mixed_bfloat16", "mixed_float16"]),
     "plateau_factor": st.floats(0, 1, exclude_min=True, exclude_max=True),
@@ -44,14 +42,21 @@ PRIORS = [
     {"prior": "runs/prior", "kl_weight": 0.0, "prior_kernels": 64},
 ]
 OF_PRIORS = {"prior", *PRIORS[1], *PRIORS[2]}
+SCHEDULES = [
+    {},
+    {"decay": "cosine", "plateau_patience": 3},
+    {"decay": "cosine", "restarts": 2, "epochs": 9},
+    {"plateau_patience": 10, "stop_patience": 30, "stop_rate": 1e-6, "learning_rate": 1e-3},
+]
+OF_SCHEDULES = {"epochs", *SCHEDULES[2], *SCHEDULES[3]}
 
 
 @st.composite
 def experiments(draw) -> Experiment:
     """Any experiment, its subjects named or left to ratios."""
     drawn = {field.name: BY_NAME.get(field.name, BY_TYPE.get(field.type)) for field in fields(Experiment)}
-    values = {name: draw(strategy) for name, strategy in drawn.items() if name not in OF_PRIORS}
-    values |= draw(st.sampled_from(PRIORS))
+    values = {name: draw(strategy) for name, strategy in drawn.items() if name not in OF_PRIORS | OF_SCHEDULES}
+    values |= draw(st.sampled_from(PRIORS)) | draw(st.sampled_from(SCHEDULES))
     names = draw(st.lists(NAMES, unique=True, max_size=6))
     if names:
         values["train_subjects"], values["validation_subjects"] = tuple(names[:2]), tuple(names[2:])
@@ -107,6 +112,15 @@ def test_what_to_freeze_is_a_policy_or_a_list_and_epochs_a_number_or_a_list(tmp_
         ({"freeze": "gradual"}, "'gradual' and its epochs are given together"),
         ({"unfreeze_epochs": (5,)}, "freeze is [] and unfreeze_epochs [5]; 'gradual'"),
         ({"decay": "linear"}, "decay is 'linear'; expected one of constant, cosine"),
+        ({"restarts": -1}, "restarts is -1; at least 0"),
+        ({"restarts": 1}, "restarts is 1; it is for decay: cosine without plateau_patience and stop_patience"),
+        ({"restarts": 1, "decay": "cosine", "plateau_patience": 5}, "restarts is 1; it is for decay: cosine without"),
+        ({"restarts": 1, "decay": "cosine", "stop_patience": 5}, "restarts is 1; it is for decay: cosine without"),
+        ({"restarts": 2, "decay": "cosine", "epochs": 50}, "makes 3 cycles of equal length, and epochs is 50"),
+        ({"stop_rate": -1e-6, "plateau_patience": 5}, "stop_rate is -1e-06; at least 0"),
+        ({"stop_rate": float("nan"), "plateau_patience": 5}, "stop_rate is nan; at least 0"),
+        ({"stop_rate": 1e-6}, "stop_rate is 1e-06; it is for a learning_rate above it (0.001) that falls"),
+        ({"stop_rate": 0.1, "plateau_patience": 5}, "stop_rate is 0.1; it is for a learning_rate above it (0.001)"),
         ({"prior": "gaussian", "prior_sigma": 0.0}, "prior_sigma is 0.0; a number above 0"),
         ({"prior": "gaussian", "kl_weight": float("nan")}, "kl_weight is nan; at least 0"),
         ({"prior": "gaussian", "kl_epochs": -1}, "kl_epochs is -1; at least 0"),

@@ -9,8 +9,8 @@ import pandas as pd
 from mstl._keras import keras
 from mstl.config import Training
 from mstl.files import whole_file
-from mstl.training.run import HISTORY, LAST, STATE, THRESHOLD
-from mstl.training.schedule import MONITORED, has_ended, is_best, learning_rate, monitored
+from mstl.training.run import HISTORY, LAST, STATE, THRESHOLD, minimum_file
+from mstl.training.schedule import MONITORED, has_ended, is_best, learning_rate, minimum, monitored
 from mstl.training.state import reseed, save_state, save_weights
 from mstl.transfer.source import BEST
 
@@ -42,6 +42,8 @@ class RunRecorder(keras.callbacks.Callback):
         if not values.keys() & MONITORED.keys() or is_best(monitored(self.history)):
             self._save_weights(BEST)
             (self.folder / THRESHOLD).unlink(missing_ok=True)  # it was chosen for other weights
+        if number := minimum(self.settings, epoch=epoch):
+            self._save_weights(minimum_file(number))
         with whole_file(self.folder / HISTORY) as temporary:
             pd.DataFrame(self.history).to_csv(temporary, index=False)
         save_state(self.folder / STATE, self.model, self.history)

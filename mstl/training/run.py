@@ -22,6 +22,11 @@ DEFAULT_THRESHOLD = 0.5
 CLEAN_UP = ("minimum_ml", "largest_only")  # of threshold.json; an older mstl chose none
 
 
+def minimum_file(number: int) -> str:
+    """Name of the weights at the end of cycle `number` (from 1) of a learning rate with restarts."""
+    return f"minimum{number}.h5"
+
+
 class RunFolder:
     """What the folders of `mstl train` and `mstl pretrain` have in common."""
 
@@ -100,6 +105,12 @@ class Run(RunFolder):
     def _chosen(self) -> dict:
         path = self.folder / THRESHOLD
         return read_json(path) if path.exists() else {}
+
+    @property
+    def minima(self) -> tuple[Path, ...]:
+        """Paths of the weights at each minimum of a learning rate with `restarts` so far; empty without them."""
+        paths = (self.folder / minimum_file(number) for number in range(1, self.experiment.restarts + 2))
+        return tuple(path for path in paths if path.exists())
 
     def model(self, which: str = "best") -> keras.Model:
         """The model with its "best" or "last" weights.

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from mstl.config import Training
 from mstl.config_gan import GanTraining
 
+ROUNDING = 1e-9  # 1e-3 times 0.1 three times is not below 1e-6
 MONITORED = {"val_dice": 1, "val_hidden_mae": -1}  # what validation says of an epoch, and whether more is better
 
 
@@ -20,10 +21,22 @@ def learning_rate(settings: Training, *, epoch: int, monitored: Sequence[float])
 
 
 def decayed(settings: Training | GanTraining, *, epoch: int) -> float:
-    """Learning rate of `epoch` (from 0) by the decay alone."""
+    """Learning rate of `epoch` (from 0) by the decay alone, which starts anew with each cycle."""
     if settings.decay == "cosine":
-        return settings.learning_rate * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
+        length = settings.epochs // cycles(settings)
+        return settings.learning_rate * (1 + math.cos(math.pi * (epoch % length) / length)) / 2
     return settings.learning_rate
+
+
+def cycles(settings: Training | GanTraining) -> int:
+    """How many times the learning rate falls: once, and once more for each of the `restarts`."""
+    return 1 + (settings.restarts if isinstance(settings, Training) else 0)
+
+
+def minimum(settings: Training | GanTraining, *, epoch: int) -> int | None:
+    """Number (from 1) of the cycle that `epoch` (from 0) is the last of; None within one, and without `restarts`."""
+    number, rest = divmod((epoch + 1) * cycles(settings), settings.epochs)
+    return number if cycles(settings) > 1 and not rest else None
 
 
 def plateaus(monitored: Sequence[float], patience: int | None) -> int:
@@ -43,13 +56,20 @@ def is_best(monitored: Sequence[float]) -> bool:
 
 
 def has_ended(settings: Training | GanTraining, monitored: Sequence[float]) -> bool:
-    """Whether every epoch is done, or the last `stop_patience` epochs brought no new best."""
-    if len(monitored) >= settings.epochs:
+    """Whether every epoch is done, the last `stop_patience` brought no new best, or the rate is below `stop_rate`."""
+    if len(monitored) >= settings.epochs or _rate_is_low(settings, monitored):
         return True
     if settings.stop_patience is None or not monitored:
         return False
     best = max(range(len(monitored)), key=monitored.__getitem__)
     return len(monitored) - 1 - best >= settings.stop_patience
+
+
+def _rate_is_low(settings: Training | GanTraining, monitored: Sequence[float]) -> bool:
+    if not isinstance(settings, Training) or not settings.stop_rate:
+        return False
+    rate = settings.learning_rate * settings.plateau_factor ** plateaus(monitored, settings.plateau_patience)
+    return rate < settings.stop_rate * (1 - ROUNDING)
 
 
 def monitored(history: Sequence[Mapping[str, float]]) -> list[float]:
