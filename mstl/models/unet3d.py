@@ -13,6 +13,8 @@ CLASSIC_FILTERS = (32, 64, 128, 256, 512)  # Cicek et al. 2016, halved at each l
 GROUPS = 8  # of group normalisation
 
 Norm = Callable[[str], keras.layers.Layer]
+Convolution = Callable[..., keras.layers.Conv3D]  # of filters, size and strides
+Parts = tuple[Convolution, Norm | None]  # of a residual block
 
 NORMS: dict[str, Norm | None] = {
     "instance": lambda name: InstanceNormalization(name=name),
@@ -41,22 +43,30 @@ def residual_unet3d(
 
     Source: Kuzina et al. 2019, doi 10.3389/fnins.2019.00844.
     """
+    options = {"channels": channels, "num_classes": num_classes, "filters": filters, "norm": norm}
+    return residual_network(keras.layers.Conv3D, **options, name="residual_unet3d")
+
+
+def residual_network(
+    convolution: Convolution, *, channels: int, num_classes: int, filters: Sequence[int], norm: str, name: str
+) -> keras.Model:
+    """The network of `residual_unet3d` with 3x3x3 convolutions of another class; raises as that does."""
     filters = _checked(filters, channels=channels, num_classes=num_classes)
-    normalise = _norm(norm, filters)
+    parts = convolution, _norm(norm, filters)
     image = maps = keras.layers.Input((None, None, None, channels), name="image")
-    maps = _bare_convolution(maps, filters[0], "encoder1_conv")
+    maps = _bare_convolution(maps, filters[0], "encoder1_conv", layer=convolution)
     skips = []
     for level, width in enumerate(filters[1:], start=2):
         skips.append(maps)
-        maps = _residual(maps, width, f"encoder{level}_block1", normalise, strides=2)
-        maps = _residual(maps, width, f"encoder{level}_block2", normalise)
+        maps = _residual(maps, width, f"encoder{level}_block1", parts, strides=2)
+        maps = _residual(maps, width, f"encoder{level}_block2", parts)
     for level, skip in enumerate(reversed(skips), start=1):
         width = skip.shape[-1]
         maps = _bare_convolution(maps, width, f"decoder{level}_reduce", size=1)
         maps = TrilinearUpSampling(name=f"decoder{level}_up")(maps)
         maps = keras.layers.Add(name=f"decoder{level}_skip")([maps, skip])
-        maps = _residual(maps, width, f"decoder{level}_block", normalise)
-    return _with_head(image, maps, num_classes, use_bias=False, name="residual_unet3d")
+        maps = _residual(maps, width, f"decoder{level}_block", parts)
+    return _with_head(image, maps, num_classes, use_bias=False, name=name)
 
 
 @buildable("unet3d-classic")
@@ -94,22 +104,32 @@ def classic_unet3d(
     return _with_head(image, maps, num_classes, use_bias=True, name="classic_unet3d")
 
 
-def _residual(maps: tf.Tensor, width: int, name: str, normalise: Norm | None, *, strides: int = 1) -> tf.Tensor:
+def _residual(maps: tf.Tensor, width: int, name: str, parts: Parts, *, strides: int = 1) -> tf.Tensor:
     """Twice normalisation, ReLU, 3x3x3 convolution; what came in is added, brought into shape where it has another."""
+    convolution, normalise = parts
     shortcut = maps
     if strides > 1 or maps.shape[-1] != width:
         shortcut = _bare_convolution(maps, width, f"{name}_shortcut", size=1, strides=strides)
     for number in (1, 2):
         maps = maps if normalise is None else normalise(f"{name}_norm{number}")(maps)
         maps = keras.layers.ReLU(name=f"{name}_relu{number}")(maps)
-        maps = _bare_convolution(maps, width, f"{name}_conv{number}", strides=strides if number == 1 else 1)
+        options = {"strides": strides if number == 1 else 1, "layer": convolution}
+        maps = _bare_convolution(maps, width, f"{name}_conv{number}", **options)
     return keras.layers.Add(name=f"{name}_add")([maps, shortcut])
 
 
-def _bare_convolution(maps: tf.Tensor, width: int, name: str, *, size: int = 3, strides: int = 1) -> tf.Tensor:
+def _bare_convolution(
+    maps: tf.Tensor,
+    width: int,
+    name: str,
+    *,
+    size: int = 3,
+    strides: int = 1,
+    layer: Convolution = keras.layers.Conv3D,
+) -> tf.Tensor:
     """A convolution without bias, its weights drawn as He et al. 2015, arXiv 1502.01852."""
     options = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
-    return keras.layers.Conv3D(width, size, strides, name=name, **options)(maps)
+    return layer(width, size, strides=strides, name=name, **options)(maps)
 
 
 def _twice(maps: tf.Tensor, width: int, name: str, normalise: Norm | None) -> tf.Tensor:
