@@ -32,7 +32,7 @@ class Training:
     """Settings of `mstl.fit`: the loss, the schedule, and which slices or patches make a batch.
 
     `loss` is a name of `mstl.training.losses` or, for several classes, `mstl.training.class_losses` ("auto":
-    "bce_dice" or "ce_dice").
+    "bce_dice" or "ce_dice"); in these two the cross-entropy weighs `ce_weight` against Dice.
 
     Schedule: `learning_rate` stays ("constant") or falls to zero along a cosine (`decay: cosine`); it is
     multiplied by `plateau_factor` after each `plateau_patience` epochs without improvement, and the training
@@ -66,6 +66,7 @@ class Training:
     """
 
     loss: str = AUTO
+    ce_weight: float = 1.0
     learning_rate: float = 1e-3
     decay: str = "constant"
     plateau_patience: int | None = None
@@ -111,6 +112,7 @@ class Training:
         check_rate(self.learning_rate)
         if not 0 < self.plateau_factor < 1:
             raise InputError(f"plateau_factor is {self.plateau_factor}; between 0 and 1 is expected, as 0.2.")
+        check_counts(self, names=["ce_weight", "stop_rate"], least=0)
         self._check_restarts()
         self._check_stop_rate()
 
@@ -129,8 +131,6 @@ class Training:
             )
 
     def _check_stop_rate(self) -> None:
-        if not 0 <= self.stop_rate < math.inf:
-            raise InputError(f"stop_rate is {self.stop_rate}; at least 0 is expected, as 1e-6.")
         if self.stop_rate and (self.plateau_patience is None or self.stop_rate > self.learning_rate):
             raise InputError(
                 f"stop_rate is {self.stop_rate}; it is for a learning_rate above it ({self.learning_rate}) that falls "
@@ -169,6 +169,8 @@ class Training:
             raise InputError(f"prior_sigma is {self.prior_sigma}; a number above 0 is expected, as 0.1.")
         if not 0 <= self.kl_weight < math.inf:
             raise InputError(f"kl_weight is {self.kl_weight}; at least 0 is expected, as 1.")
+        if self.prior != NO_PRIOR and GRADUAL in self.freeze:
+            raise InputError(f"freeze is '{GRADUAL}' and prior '{self.prior}', which do not go together. Leave one out.")
         foreign = {NO_PRIOR: KL_SETTINGS + KERNEL_SETTINGS + GAUSSIAN_SETTINGS, GAUSSIAN_PRIOR: KERNEL_SETTINGS}
         for name in foreign.get(self.prior, GAUSSIAN_SETTINGS):
             if getattr(self, name) != getattr(Training, name):

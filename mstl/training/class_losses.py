@@ -41,9 +41,12 @@ def class_dice(y_true: tf.Tensor, y_pred: tf.Tensor, *, smooth: float = SMOOTH) 
     return 1.0 - tf.reduce_mean((2.0 * overlap + smooth) / (labelled + predicted + smooth))
 
 
-def ce_dice(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-    """Sum of `ce` and `class_dice`, `(N,)`; the batch's Dice loss is added to every sample."""
-    return ce(y_true, y_pred) + class_dice(y_true, y_pred)
+def ce_dice(y_true: tf.Tensor, y_pred: tf.Tensor, *, ce_weight: float = 1.0) -> tf.Tensor:
+    """Sum of `ce_weight` times `ce` and of `class_dice`, `(N,)`; the batch's Dice loss is added to every sample.
+
+    Kuzina et al. 2019, doi 10.3389/fnins.2019.00844, have a `ce_weight` of 0.01.
+    """
+    return ce_weight * ce(y_true, y_pred) + class_dice(y_true, y_pred)
 
 
 CLASS_LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {

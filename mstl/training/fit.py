@@ -61,7 +61,7 @@ def fit(
     _check_masks({"train": train, "validation": validation})
     _check_model(model, train, training)
     classes = model.output_shape[-1]
-    loss = get_loss(training.loss, num_classes=classes)  # this and the next may refuse: before the folder
+    loss = get_loss(training.loss, num_classes=classes, ce_weight=training.ce_weight)  # may refuse, as the next may
     sampler, held_out = training_batches(model, train, validation, training)
     report, thawing = freeze_for(model, training)
     strategy = model.distribute_strategy

@@ -9,6 +9,7 @@ and go into `model.compile(loss=...)`, inside or outside a `tf.distribute` strat
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from mstl._keras import keras, tf
 from mstl.config import AUTO
@@ -43,9 +44,9 @@ def dice(y_true: tf.Tensor, y_pred: tf.Tensor, *, smooth: float = SMOOTH) -> tf.
     return 1.0 - _soft_dice(truth, probability, smooth)
 
 
-def bce_dice(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-    """Sum of `bce` and `dice`, `(N,)`; the batch's Dice loss is added to every sample."""
-    return bce(y_true, y_pred) + dice(y_true, y_pred)
+def bce_dice(y_true: tf.Tensor, y_pred: tf.Tensor, *, ce_weight: float = 1.0) -> tf.Tensor:
+    """Sum of `ce_weight` times `bce` and of `dice`, `(N,)`; the batch's Dice loss is added to every sample."""
+    return ce_weight * bce(y_true, y_pred) + dice(y_true, y_pred)
 
 
 def combo(
@@ -90,17 +91,25 @@ LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     "combo": combo,
     "focal": focal,
 }
+WEIGHTED = ("bce_dice", "ce_dice")  # have a `ce_weight`
 
 
-def get_loss(name: str, *, num_classes: int = 1) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def get_loss(
+    name: str, *, num_classes: int = 1, ce_weight: float = 1.0
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """The loss of that name, for a model with `num_classes` output channels; "auto" is the usual one.
 
-    Raises `InputError` with the names that fit for one that is unknown, or for another number of channels.
+    `ce_weight` is that of the cross-entropy beside Dice. Raises `InputError` with the names that fit for one that is
+    unknown, or for another number of channels, and for a `ce_weight` of a loss that adds no Dice.
     """
     fitting, others = (LOSSES, CLASS_LOSSES) if num_classes == 1 else (CLASS_LOSSES, LOSSES)
     name = ("bce_dice" if num_classes == 1 else "ce_dice") if name == AUTO else name
+    if ce_weight != 1 and name not in WEIGHTED:
+        raise InputError(
+            f"ce_weight is {ce_weight}, but the loss is '{name}'; it is for {' and '.join(WEIGHTED)}. Leave it out."
+        )
     if name in fitting:
-        return fitting[name]
+        return fitting[name] if ce_weight == 1 else partial(fitting[name], ce_weight=ce_weight)
     wrong = f"is not for a model with {num_classes} output channels" if name in others else "is unknown"
     raise InputError(f"Loss {name!r} {wrong}. Choose one of: {', '.join(fitting)}.")
 

@@ -69,6 +69,13 @@ def test_masks_of_another_shape_are_refused(batch, shape):
         ce(np.zeros(shape, np.float32), batch[1])
 
 
+def test_the_cross_entropy_weighs_less_where_asked(batch):
+    weighted = get_loss("ce_dice", num_classes=3, ce_weight=0.01)
+    np.testing.assert_allclose(weighted(*batch), 0.01 * ce(*batch) + class_dice(*batch), rtol=1e-6)
+    with pytest.raises(InputError, match=r"ce_weight is 0\.01, but the loss is 'class_dice'"):
+        get_loss("class_dice", num_classes=3, ce_weight=0.01)
+
+
 def test_losses_are_found_by_name_and_number_of_classes():
     assert get_loss("ce_dice", num_classes=4) is ce_dice
     assert get_loss("auto", num_classes=4) is ce_dice

@@ -33,10 +33,10 @@ def sides(prepared):
 
 
 def test_a_3d_training_of_several_classes_logs_each_and_can_be_rebuilt(labelled, tmp_path):
-    run = fit(small(), *sides(labelled), out=tmp_path / "run", loss="ce_dice", **SETTINGS)
+    run = fit(small(), *sides(labelled), out=tmp_path / "run", loss="ce_dice", ce_weight=0.01, **SETTINGS)
     seen = {"dice", "iou", "precision", "sensitivity", "specificity", "dice_1", "dice_2", "dice_4"}
     assert seen | {f"val_{name}" for name in seen} <= set(run.history.columns)
-    assert run.experiment.patch == (8, 8, 8)
+    assert (run.experiment.patch, run.experiment.ce_weight) == ((8, 8, 8), 0.01)
     volume = np.ones((1, 8, 8, 8, 2), np.float32)
     rebuilt = type(run)(run.folder).model("last")
     np.testing.assert_allclose(rebuilt(volume), run.model("last")(volume), atol=1e-6)

@@ -31,6 +31,18 @@ def test_bce_dice_is_the_sum_of_both(batch):
     np.testing.assert_allclose(bce_dice(*batch), bce(*batch) + dice(*batch))
 
 
+def test_the_cross_entropy_weighs_less_where_asked(batch):
+    weighted = get_loss("bce_dice", ce_weight=0.01)
+    np.testing.assert_allclose(weighted(*batch), 0.01 * bce(*batch) + dice(*batch), rtol=1e-6)
+    np.testing.assert_allclose(get_loss("auto", ce_weight=0)(*batch), [dice(*batch)] * 3)
+
+
+@pytest.mark.parametrize("name", ["bce", "dice", "combo", "focal"])
+def test_a_weight_of_the_cross_entropy_is_refused_where_no_dice_is_added(name):
+    with pytest.raises(InputError, match=rf"ce_weight is 0\.01, but the loss is '{name}'; it is for bce_dice and"):
+        get_loss(name, ce_weight=0.01)
+
+
 def test_combo_follows_the_published_formula(batch):
     truth, p = batch
     wce = -np.mean(0.5 * (truth * np.log(p) + 0.5 * (1 - truth) * np.log(1 - p)))
