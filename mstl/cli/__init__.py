@@ -186,13 +186,15 @@ def predict(
     flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored images: slower.")] = False,
     overlap: Annotated[float | None, typer.Option(help="Of a 3D model's windows, 0 to 1; default: the run's.")] = None,
     weights: Annotated[str, typer.Option(help="best or last")] = "best",
+    samples: Annotated[int, typer.Option(help="Networks drawn from a Bayesian run: maps of uncertainty too.")] = 0,
+    seed: Annotated[int, typer.Option(help="Which networks are drawn.")] = 0,
 ) -> None:
     """Segment scans: a mask and a probability map each, on the scanner's own grid."""
     cases = read_input(inputs) if inputs else mstl.Run(run).prepared("test")
     cases = cases.select(split(subjects)) if subjects else cases
-    with progress("Predicting", len(cases)) as step:
+    with progress("Predicting", len(cases) * max(samples, 1)) as step:
         options = {"threshold": threshold, "flip": flip, "overlap": overlap, "weights": weights}
-        mstl.predict(run, cases, out=out, progress=step, **options)
+        mstl.predict(run, cases, out=out, samples=samples, seed=seed, progress=step, **options)
     console.print(f"Wrote masks of {len(cases)} cases to {out}.", soft_wrap=True)
 
 

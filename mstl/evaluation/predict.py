@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,13 +12,15 @@ import mstl
 from mstl.data.cohort import Cohort
 from mstl.data.preparation import Preparation
 from mstl.data.prepare import prepare
-from mstl.data.prepared import PreparedCase, PreparedCohort, to_native
-from mstl.data.volume import write_volume
+from mstl.data.prepared import PreparedCase, PreparedCohort
 from mstl.errors import InputError
 from mstl.evaluation.decision import Decision
-from mstl.evaluation.predictor import LESION, Predictor
-from mstl.evaluation.references import MOTIONS, motions
-from mstl.files import new_folder, sha256, whole_folder, write_json
+from mstl.evaluation.maps import ENTROPY, MUTUAL_INFORMATION
+from mstl.evaluation.posterior import INTERVAL_RULE, PosteriorPredictor, volume_interval
+from mstl.evaluation.prediction_files import on_native_grid, write_prediction
+from mstl.evaluation.predictor import Predictor
+from mstl.evaluation.uncertainty import RunningUncertainty
+from mstl.files import new_folder, sha256, whole_folder
 from mstl.training.run import Run
 
 SAME_PREPARATION = (  # what images are made by; of masks, and so of labels, nothing is read
@@ -33,10 +35,11 @@ def predict(
     *,
     out: str | Path,
     threshold: float | None = None,
-    flip: bool = False,
-    overlap: float | None = None,
     weights: str = "best",
+    samples: int = 0,
+    seed: int = 0,
     progress: Callable[[str], None] | None = None,
+    **view,
 ) -> Path:
     """Write `<case>_prediction.nii.gz`, `<case>_probability.nii.gz` and `<case>.json` of every case to `out`.
 
@@ -46,34 +49,50 @@ def predict(
     cases: prepared as the run's training data were, or raw: then they are prepared so on the way.
     threshold: probability from which a voxel is lesion; None takes the run's, with the clean-up that was chosen with
     it (see `mstl threshold`). Of several classes the most probable one is taken, with the run's clean-up.
-    flip: average with the prediction of the left-right mirrored images. overlap: of neighbouring windows of a 3D
-    model, in [0, 1); None takes the run's. weights: "best" or "last".
-    progress: called with a case's name when it is done. Returns the folder, which appears when all are done.
-    Raises `InputError` where cases were prepared otherwise, the threshold is not in (0, 1) or given for several
-    classes, an overlap for a 2D model, memory does not suffice, or `out` is not empty.
+    weights: "best" or "last".
+    samples: how many networks are drawn by `seed` from the posterior of a Bayesian run (`PosteriorPredictor`), 0 for
+    the mean weights. Then the probability is the mean of theirs and the mask is made of it;
+    `<case>_entropy.nii.gz` and `<case>_mutual_information.nii.gz` (see `Uncertainty`) are float32 in nats; the .json
+    has the volume that each network gives and their 95 % interval (`volume_interval`). Every network's probabilities
+    are brought to the scan's grid first, so that entropies are those of the probabilities in the files; outside of the
+    brain all is 0. Time grows with the samples, memory does not.
+    progress: called with a case's name when it is done, and with samples after each of them.
+    view: `flip` averages with the prediction of the left-right mirrored images; `overlap` is that of neighbouring
+    windows of a 3D model, in [0, 1); None takes the run's.
+    Returns the folder, which appears when all are done. Raises `InputError` where cases were prepared otherwise, the
+    threshold is not in (0, 1) or given for several classes, an overlap for a 2D model, samples for a run without
+    Bayesian layers or just one of them, memory does not suffice, or `out` is not empty.
     """
     run = run if isinstance(run, Run) else Run(run)
     if isinstance(cases, PreparedCohort):
         check_preparation(cases, run)
-    predictor = Predictor.of_run(run, weights=weights, flip=flip, overlap=overlap)
-    if overlap is not None and not predictor.is_3d:
-        raise InputError(f"overlap is {overlap}, but run {run.folder} sees slices, not windows. Leave it out.")
+    predictor = Predictor.of_run(run, weights=weights, **view)
     decision = Decision.of_run(run, classes=predictor.classes, threshold=threshold)
+    posterior = PosteriorPredictor.of(predictor, samples=samples, seed=seed) if samples else None
+    step = progress or _silent
     out = new_folder(out)
     facts = {
         **decision.to_record(),
-        "flip_average": flip,
+        "flip_average": predictor.flip,
         "run": str(run.folder.resolve()),
         "weights": run.weights(weights).name,
         "weights_sha256": sha256(run.weights(weights)),
         "mstl": mstl.__version__,
     }
     with whole_folder(out) as temporary:
-        for case, probability in _probabilities(predictor, cases, run):
-            _write_prediction(temporary, case, probability, decision, {**facts, **_windows(predictor, case)})
-            if progress is not None:
-                progress(case.name)
+        for case in _prepared(cases, run):
+            if posterior is None:
+                probability, maps, found = on_native_grid(predictor(case), case), {}, {}
+                step(case.name)
+            else:
+                probability, maps, found = _sampled(posterior, case, decision, step)
+            facts_here = facts | _windows(predictor, case) | found
+            write_prediction(temporary, case, probability, decision, maps=maps, facts=facts_here)
     return out
+
+
+def _silent(name: str) -> None:
+    """Progress that nobody asked for."""
 
 
 def check_preparation(cases: PreparedCohort, run: Run) -> None:
@@ -89,17 +108,37 @@ def check_preparation(cases: PreparedCohort, run: Run) -> None:
             )
 
 
-def _probabilities(predictor: Predictor, cases: PreparedCohort | Cohort, run: Run):
-    """Yield each prepared case with its probabilities; raw cases are prepared one at a time and dropped after."""
+def _prepared(cases: PreparedCohort | Cohort, run: Run) -> Iterator[PreparedCase]:
+    """Yield each case prepared; raw cases are prepared one at a time and dropped after."""
     if isinstance(cases, PreparedCohort):
-        yield from ((case, predictor(case)) for case in cases)
+        yield from cases
         return
     settings = asdict(Preparation.of_record(run.preparation, source=run.folder))
     cases.require(settings["modalities"])
     for case in cases:
         with tempfile.TemporaryDirectory() as folder:
-            prepared = prepare(Cohort([replace(case, mask=None)]), Path(folder) / "prepared", **settings)
-            yield prepared[0], predictor(prepared[0])
+            yield prepare(Cohort([replace(case, mask=None)]), Path(folder) / "prepared", **settings)[0]
+
+
+def _sampled(
+    posterior: PosteriorPredictor, case: PreparedCase, decision: Decision, step: Callable[[str], None]
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
+    """Mean probability and maps of a case on its scan's grid, and what its .json says of the samples."""
+    running, volumes, grid = RunningUncertainty(), [], case.native_grid
+    for probability in posterior(case):
+        native = on_native_grid(probability, case)
+        running.add(native)
+        volumes.append(grid.volume_ml(decision(native, voxel_ml=grid.voxel_ml)))
+        step(case.name)
+    found = running.result()
+    record = {
+        "samples": posterior.samples,
+        "seed": posterior.seed,
+        "lesion_ml_interval": volume_interval(volumes),
+        "interval": INTERVAL_RULE,
+        "lesion_ml_samples": volumes,
+    }
+    return found.mean, {ENTROPY: found.entropy, MUTUAL_INFORMATION: found.mutual_information}, record
 
 
 def _windows(predictor: Predictor, case: PreparedCase) -> dict:
@@ -108,36 +147,3 @@ def _windows(predictor: Predictor, case: PreparedCase) -> dict:
         return {}
     window = predictor.window_of(case.shape)
     return {"window": WHOLE} if window is None else {"window": window, "overlap": predictor.overlap}
-
-
-def _write_prediction(
-    out: Path, case: PreparedCase, probability: np.ndarray, decision: Decision, facts: dict
-) -> None:
-    grid, native = case.native_grid, _on_native_grid(probability, case)
-    prediction = decision(native, voxel_ml=grid.voxel_ml)
-    reference, labels = case.record["sources"][case.modalities[0]], decision.labels
-    shown = native[..., 0] if native.shape[-1] == 1 else native
-    write_volume(out / f"{case.name}_probability.nii.gz", shown, grid.affine)
-    write_volume(out / f"{case.name}_prediction.nii.gz", prediction, grid.affine)
-    sidecar = {
-        "case": case.name,
-        "space": "grid of the reference scan",
-        "reference": reference,
-        MOTIONS: motions(case),
-        "brain": next((step["method"] for step in case.record["steps"] if step["name"] == "brain"), None),
-        "lesion_ml": grid.volume_ml(prediction),
-        **({"label_ml": {label: grid.volume_ml(prediction == label) for label in labels}} if labels else {}),
-        **facts,
-    }
-    write_json(out / f"{case.name}.json", sidecar)
-
-
-def _on_native_grid(probability: np.ndarray, case: PreparedCase) -> np.ndarray:
-    """The lesion's probability `(i, j, k, 1)`, or several classes' `(i, j, k, K)`, each interpolated linearly."""
-    if probability.shape[-1] <= 2:
-        return to_native(probability[..., LESION], case).data[..., None]
-    native = np.empty((*case.native_grid.shape, probability.shape[-1]), np.float32)
-    for number in range(1, native.shape[-1]):
-        native[..., number] = to_native(probability[..., number], case).data
-    native[..., 0] = np.clip(1 - native[..., 1:].sum(axis=-1), 0, 1)  # outside of the prepared volume is background
-    return native

@@ -54,11 +54,16 @@ class Predictor:
     def of_run(
         cls, run: Run, *, weights: str = "best", flip: bool = False, overlap: float | None = None
     ) -> Predictor:
-        """The predictor of a run, with the context, the patch and (None) the overlap of its experiment."""
+        """The predictor of a run, with the context, the patch and (None) the overlap of its experiment.
+
+        Raises `InputError` for an overlap where the run's model sees slices.
+        """
         experiment = run.experiment
-        overlap = experiment.overlap if overlap is None else overlap
-        window = experiment.patch or None
-        return cls(run.model(weights), experiment.context, flip, window=window, overlap=overlap)
+        given, overlap = overlap, experiment.overlap if overlap is None else overlap
+        predictor = cls(run.model(weights), experiment.context, flip, window=experiment.patch or None, overlap=overlap)
+        if given is not None and not predictor.is_3d:
+            raise InputError(f"overlap is {given}, but run {run.folder} sees slices, not windows. Leave it out.")
+        return predictor
 
     @property
     def is_3d(self) -> bool:

@@ -7,13 +7,16 @@ from mstl.config import Experiment
 from mstl.data.case import Case
 from mstl.data.cohort import Cohort
 from mstl.data.prepare import prepare
-from mstl.data.prepared import PreparedCohort
+from mstl.data.prepared import PreparedCohort, to_native
 from mstl.errors import InputError
 from mstl.evaluation.predict import predict
 from mstl.evaluation.threshold import set_threshold
+from mstl.evaluation.uncertainty import predictive_entropy
 from mstl.files import read_json, sha256, write_json
 from mstl.training.fit import fit
 from mstl.training.run import CUSTOM_MODEL, Run
+
+MAPS = ("probability", "entropy", "mutual_information")
 
 
 def trained(prepared, out):
@@ -241,3 +244,75 @@ def test_a_threshold_that_is_given_stands_without_the_clean_up(run, tiny_prepare
     assert read_json(predict(run, case, out=tmp_path / "cleaned") / "ras.json")["lesion_ml"] == 0
     assert read_json(predict(run, case, threshold=0.4, out=tmp_path / "given") / "ras.json")["lesion_ml"] > 0
     (run.folder / "threshold.json").unlink()
+
+
+@pytest.fixture(scope="module")
+def bayesian(write_run, tiny_prepared, tmp_path_factory):
+    """The folder of a Bayesian run that nobody trained, whose networks disagree."""
+    options = {"filters": (2, 4), "sigma_ratio": 0.5}
+    folder = tmp_path_factory.mktemp("bayesian") / "run"
+    return write_run(folder, tiny_prepared.preparation, model="unet3d-bayesian", model_options=options)
+
+
+def test_samples_add_maps_of_uncertainty_on_the_grid_of_the_scan(bayesian, tiny_prepared, tiny_cohort, tmp_path):
+    out = predict(bayesian, tiny_prepared, out=tmp_path / "out", samples=3)
+    for case, prepared in zip(tiny_cohort, tiny_prepared, strict=True):
+        maps = {kind: nib.load(out / f"{case.name}_{kind}.nii.gz") for kind in MAPS}
+        assert {one.get_data_dtype() for one in maps.values()} == {np.dtype(np.float32)}
+        assert all(np.allclose(one.affine, nib.load(case.images["flair"]).affine, atol=1e-3) for one in maps.values())
+        lesion, entropy, information = (one.get_fdata(dtype=np.float32) for one in maps.values())
+        assert np.array_equal(entropy, predictive_entropy(lesion[..., None]))
+        assert np.all(information >= 0)
+        assert np.all(information <= entropy)
+        assert information.any()
+        brain = to_native(prepared.brain.astype(np.float32), prepared).data > 0
+        assert not any(one[~brain].any() for one in (lesion, entropy, information))
+
+
+def test_the_mask_is_that_of_the_mean_and_the_sidecar_tells_of_the_samples(bayesian, tiny_prepared, tmp_path):
+    out = predict(bayesian, tiny_prepared.select("ras"), out=tmp_path / "out", samples=4, seed=5, threshold=0.4)
+    lesion = nib.load(out / "ras_probability.nii.gz").get_fdata(dtype=np.float32)
+    mask = nib.load(out / "ras_prediction.nii.gz").get_fdata()
+    assert np.array_equal(mask, lesion >= np.float32(0.4))
+    record = read_json(out / "ras.json")
+    assert (record["samples"], record["seed"], len(record["lesion_ml_samples"])) == (4, 5, 4)
+    assert record["lesion_ml_interval"] == [min(record["lesion_ml_samples"]), max(record["lesion_ml_samples"])]
+    assert "smallest and the largest" in record["interval"]
+    assert record["window"] == "whole volume"
+
+
+def test_raw_and_prepared_cases_are_seen_by_the_same_networks(bayesian, tiny_prepared, tiny_cohort, tmp_path):
+    first = predict(bayesian, tiny_prepared, out=tmp_path / "prepared", samples=2, seed=1)
+    second = predict(bayesian, tiny_cohort.select(["pil"]), out=tmp_path / "raw", samples=2, seed=1)
+    for kind in MAPS:
+        assert (first / f"pil_{kind}.nii.gz").read_bytes() == (second / f"pil_{kind}.nii.gz").read_bytes()
+
+
+def test_progress_is_told_of_every_sample(bayesian, tiny_prepared, tmp_path):
+    steps = []
+    predict(bayesian, tiny_prepared.select(["ras", "pil"]), out=tmp_path / "out", samples=2, progress=steps.append)
+    assert steps == ["ras", "ras", "pil", "pil"]
+
+
+def test_without_samples_a_bayesian_run_predicts_by_its_mean_weights_alone(bayesian, tiny_prepared, tmp_path):
+    out = predict(bayesian, tiny_prepared.select("ras"), out=tmp_path / "out")
+    assert {path.name for path in out.iterdir()} == {"ras.json", "ras_prediction.nii.gz", "ras_probability.nii.gz"}
+    assert "samples" not in read_json(out / "ras.json")
+
+
+def test_several_classes_have_uncertainty_too(write_run, tiny_prepared, tmp_path):
+    options = {"filters": (2, 4), "sigma_ratio": 0.5, "num_classes": 4}
+    run = write_run(tmp_path / "run", tiny_prepared.preparation, model="unet3d-bayesian", model_options=options)
+    out = predict(run, tiny_prepared.select("ras"), out=tmp_path / "out", samples=2)
+    classes, entropy = (nib.load(out / f"ras_{kind}.nii.gz").get_fdata(dtype=np.float32) for kind in MAPS[:2])
+    assert classes.shape == (*entropy.shape, 4)
+    np.testing.assert_allclose(entropy, predictive_entropy(classes), atol=1e-6)
+    assert entropy.max() > np.log(2)
+
+
+def test_samples_that_cannot_be_drawn_are_refused(run, bayesian, tiny_prepared, tmp_path):
+    with pytest.raises(InputError, match="nothing to draw from"):
+        predict(run, tiny_prepared, out=tmp_path / "out", samples=3)
+    with pytest.raises(InputError, match="at least 2"):
+        predict(bayesian, tiny_prepared, out=tmp_path / "out", samples=1)
+    assert not (tmp_path / "out").exists()
