@@ -8,7 +8,7 @@ import typer
 
 import mstl
 from mstl.cli.inputs import BinariseMasks, CohortFile, Labels, ResampleMasks
-from mstl.cli.terminal import console, numbers, pairs, print_regions, print_scores, split
+from mstl.cli.terminal import console, numbers, pairs, print_regions, print_scores, print_uncertainty, split
 
 
 def evaluate(
@@ -25,6 +25,7 @@ def evaluate(
 ) -> None:
     """Compare predicted masks with the reference masks of a cohort."""
     from mstl.evaluation.regions import read_regions, region_summaries, regions_path
+    from mstl.evaluation.uncertainty_scores import calibration_path, read_uncertainty, uncertainty_path
 
     cases = mstl.Cohort.from_csv(cohort)
     cases = cases.select(split(subjects)) if subjects else cases
@@ -38,7 +39,11 @@ def evaluate(
         resample_masks=resample_masks,
     )
     print_scores(scores)
-    by_region = regions_path(out)
-    if by_region.exists():
-        print_regions(region_summaries(read_regions(by_region)))
-    console.print(f"Wrote {out}{f' and {by_region}' if by_region.exists() else ''}.", soft_wrap=True)
+    written, uncertain = [out], read_uncertainty(out)
+    if regions_path(out).exists():
+        print_regions(region_summaries(read_regions(regions_path(out))))
+        written.append(regions_path(out))
+    if uncertain is not None:
+        print_uncertainty(*uncertain)
+        written += [uncertainty_path(out), calibration_path(out)]
+    console.print(f"Wrote {' and '.join(map(str, written))}.", soft_wrap=True)

@@ -95,6 +95,20 @@ def print_regions(summaries) -> None:
     console.print(table)
 
 
+def print_uncertainty(rows, bins) -> None:
+    """What the sampled networks know of their errors, in two lines."""
+    from mstl.evaluation.uncertainty_scores import uncertainty_summary
+
+    found = uncertainty_summary(rows, bins)
+    console.print(
+        f"Calibration error {found['ece']:.3g}, Brier score {found['brier']:.3g} over {found['cases']} cases; a wrong "
+        f"voxel has more entropy than a right one with a chance of {found['entropy_auroc']:.3g}.",
+        soft_wrap=True,
+    )
+    inside = f"{found['inside']} of {found['intervals']}"
+    console.print(f"The reference's volume lies in the 95 % interval of the samples in {inside} cases.", soft_wrap=True)
+
+
 def print_profiles(runs: Iterable[Path]) -> None:
     """Write the page of each run's profile, and say what it shows; a run that had no step to take has none."""
     from mstl.reporting.profile_page import read_profile, write_profile_page
