@@ -170,7 +170,7 @@ class Training:
         if not 0 <= self.kl_weight < math.inf:
             raise InputError(f"kl_weight is {self.kl_weight}; at least 0 is expected, as 1.")
         if self.prior != NO_PRIOR and GRADUAL in self.freeze:
-            raise InputError(f"freeze is '{GRADUAL}' and prior '{self.prior}', which do not go together. Leave one out.")
+            raise InputError(f"freeze is '{GRADUAL}' and prior '{self.prior}', which do not go together. Give one.")
         foreign = {NO_PRIOR: KL_SETTINGS + KERNEL_SETTINGS + GAUSSIAN_SETTINGS, GAUSSIAN_PRIOR: KERNEL_SETTINGS}
         for name in foreign.get(self.prior, GAUSSIAN_SETTINGS):
             if getattr(self, name) != getattr(Training, name):

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from mstl._keras import keras
-from mstl.config import Experiment, Training, input_channels
+from mstl.config import AUTO, GAUSSIAN_PRIOR, NO_PRIOR, Experiment, Training, input_channels
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 from mstl.files import write_json
@@ -26,6 +27,8 @@ from mstl.training.run import CUSTOM_MODEL, FREEZE, STATE, TRANSFER, Run
 from mstl.training.run_folder import Sides, check_apart, open_run_folder, subjects_of
 from mstl.training.schedule import has_ended, monitored
 from mstl.training.state import load_state
+from mstl.training.variational import KLSchedule, variational
+from mstl.training.weight_prior import prior_for
 from mstl.transfer.origin import describe_origins, origins_of
 
 
@@ -49,7 +52,8 @@ def fit(
     test: never read, only noted in the run, so that `mstl predict` and the report know who was held out.
     resume: go on from the last finished epoch of `out`; ends with the weights of a training never stopped.
     settings: see `mstl.config.Training`. A model built in the scope of a `tf.distribute` strategy is trained under it,
-    see `mstl.training.distribute`: batch norm takes its statistics from the batch of all replicas then.
+    see `mstl.training.distribute`: batch norm takes its statistics from the batch of all replicas then. A Bayesian
+    model with a `prior` is trained as `mstl.training.variational` has it; the run keeps the weights of the model alone.
 
     Raises `InputError` where cases lack masks, a subject is on two sides, `out` is not empty, or `resume`
     finds other settings; `TrainingError` at the first loss that is not finite, naming the batch's cases, and where
@@ -61,10 +65,12 @@ def fit(
     _check_masks({"train": train, "validation": validation})
     _check_model(model, train, training)
     classes = model.output_shape[-1]
-    loss = get_loss(training.loss, num_classes=classes, ce_weight=training.ce_weight)  # may refuse, as the next may
+    loss = get_loss(_loss(training, classes), num_classes=classes, ce_weight=training.ce_weight)
     sampler, held_out = training_batches(model, train, validation, training)
     report, thawing = freeze_for(model, training)
     strategy = model.distribute_strategy
+    with strategy.scope():
+        prior = prior_for(model, training)
     facts = environment([*train, *(validation or ())], seed=training.seed)
     facts["distribution"] = describe_strategy(strategy, batch_size=training.batch_size, precision=training.precision)
     experiment = _experiment(model, training, sides)
@@ -73,22 +79,31 @@ def fit(
         open_run_folder(folder, experiment, **begun, resume=resume)
         _set_batch_norm(model, training)
         metrics = training_metrics(num_classes=classes, labels=train.labels)
-        model.compile(keras.optimizers.Adam(training.learning_rate), loss, metrics)
+        trained = model if prior is None else variational(model, prior, train, training)
+        trained.compile(keras.optimizers.Adam(training.learning_rate), loss, metrics)
+        if prior:
+            callbacks = [KLSchedule(training), *callbacks]
         if thawing:
             thawing.build_optimizer()
             callbacks = [thawing, *callbacks]
-        proof, history = FreezeProof(folder / FREEZE, model, report), []
+        proof, history = FreezeProof(folder / FREEZE, trained, report), []
         if not (folder / STATE).exists():
             write_json(folder / TRANSFER, describe_origins(model))
         else:
             proof.resume()
-            history = load_state(folder / STATE, model)
+            history = load_state(folder / STATE, trained)
         agree(strategy, out, {**experiment.to_dict(), "prepared": ""}, facts["inputs"], len(history))
         proof.begin()
         if not has_ended(training, monitored(history)):
-            run_epochs(model, sampler, held_out, RunRecorder(folder, training, history), after=[*callbacks, proof])
+            run_epochs(trained, sampler, held_out, RunRecorder(folder, training, history), after=[*callbacks, proof])
         proof.end()
     return Run(out, model=model)
+
+
+def _loss(training: Training, classes: int) -> str:
+    """Name of the loss: with a prior "auto" is minus a log likelihood, which the divergence belongs to."""
+    likelihood = "bce" if classes == 1 else "ce"
+    return likelihood if training.prior != NO_PRIOR and training.loss == AUTO else training.loss
 
 
 def _set_batch_norm(model: keras.Model, training: Training) -> None:
@@ -142,6 +157,8 @@ def _check_masks(sides: Sides) -> None:
 
 
 def _experiment(model: keras.Model, training: Training, sides: Sides) -> Experiment:
+    if training.prior not in (NO_PRIOR, GAUSSIAN_PRIOR):
+        training = replace(training, prior=str(Path(training.prior).resolve()))
     recipe = {"model": CUSTOM_MODEL} | (recipe_of(model) or {})
     told = {name: recipe.pop(name) for name in ("model", "stem") if name in recipe}
     recipe.pop("channels", None)  # the cases tell

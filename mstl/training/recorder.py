@@ -12,6 +12,7 @@ from mstl.files import whole_file
 from mstl.training.run import HISTORY, LAST, STATE, THRESHOLD, minimum_file
 from mstl.training.schedule import MONITORED, has_ended, is_best, learning_rate, minimum, monitored
 from mstl.training.state import reseed, save_state, save_weights
+from mstl.training.variational import Variational
 from mstl.transfer.source import BEST
 
 
@@ -55,8 +56,8 @@ class RunRecorder(keras.callbacks.Callback):
         self.model.optimizer.learning_rate.assign(rate)
 
     def network(self) -> keras.Model:
-        """The model whose weights the run keeps."""
-        return self.model
+        """The model whose weights the run keeps: of a variational training the network, without the prior."""
+        return self.model.network if isinstance(self.model, Variational) else self.model
 
     def _save_weights(self, name: str) -> None:
         save_weights(self.folder / name, self.network())
