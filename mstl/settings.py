@@ -1,4 +1,4 @@
-"""Settings in YAML, there and back; what every experiment states of its cases; and checks of single values."""
+"""Settings in YAML, there and back; what every experiment states of its cases; checks of single values."""
 from __future__ import annotations
 
 import difflib
@@ -12,6 +12,7 @@ import yaml
 
 from mstl.errors import InputError
 from mstl.files import write_text
+from mstl.strategies import STRATEGY, named_strategies, with_strategy
 
 if TYPE_CHECKING:
     from typing import Self  # from Python 3.11
@@ -31,21 +32,27 @@ class Settings:
     NAMES: ClassVar[tuple[str, ...]] = ()  # keys that --set takes as names, even where they look like numbers
 
     @classmethod
-    def load(cls, path: str | Path, *, changes: Iterable[str] = ()) -> Self:
+    def load(cls, path: str | Path, *, strategy: str | None = None, changes: Iterable[str] = ()) -> Self:
         """Read a YAML file and apply `changes` of the form "key=value" (the value is YAML too).
 
+        A file may have `strategies: {NAME: {key: value, ...}, ...}`: the settings of the one that `strategy`, or its
+        key `strategy`, names are put over the common ones, and `changes` over both.
+
         Raises `InputError` for a file that cannot be read, a key that does not exist (the nearest one is
-        proposed) or a value of another kind than the default's.
+        proposed) or a value of another kind than the default's; and for a strategy that the file lacks, or none
+        where it has some.
         """
-        values = read_yaml(Path(path))
+        given = {} if strategy is None else {STRATEGY: strategy}
         for change in changes:
             key, separator, value = change.partition("=")
             if not separator:
                 raise InputError(f"--set {change} is not of the form key=value, such as --set epochs=20.")
             key = key.strip()
             names = key in cls.NAMES and not value.lstrip().startswith("[")  # subject 04 is a name, not the number 4
-            values[key] = value if names else _parse_yaml(value, f"--set {change}")
-        return cls.from_dict(values, source=str(path))
+            given[key] = value if names else _parse_yaml(value, f"--set {change}")
+        chosen = {STRATEGY: given.pop(STRATEGY)} if STRATEGY in given else {}
+        values = with_strategy(read_yaml(Path(path)) | chosen, source=str(path))
+        return cls.from_dict(values | given, source=str(path))
 
     @classmethod
     def from_dict(cls, values: dict, *, source: str = "the experiment") -> Self:
@@ -154,6 +161,11 @@ def check_rate(rate: float) -> None:
 def command_of(kind: str) -> str:
     """The command that an experiment of this `KIND` is for."""
     return f"mstl pretrain {kind}" if kind else "mstl train"
+
+
+def strategies_of(path: str | Path) -> tuple[str, ...]:
+    """Names of the strategies in an experiment's file, see `Settings.load`; empty where it has none."""
+    return tuple(named_strategies(read_yaml(Path(path)), source=str(path)))
 
 
 def read_yaml(path: Path) -> dict:

@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("errors", "files", "_keras"),
+    ("strategies",),
     ("settings",),
-    ("config", "config_gan"),
+    ("config", "config_gan", "config_kernel_prior"),
     ("data",),
     ("models",),
     ("transfer",),

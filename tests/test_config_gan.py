@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mstl.config import Experiment
 from mstl.config_gan import GanExperiment, GanTraining
 from mstl.errors import InputError
-from mstl.settings import DECAYS, PRECISIONS
+from mstl.settings import DECAYS, PRECISIONS, strategies_of
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 PUBLISHED = {
@@ -57,7 +57,8 @@ def test_the_config_of_the_published_work_states_them_all():
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_config_is_an_experiment_that_says_what_it_is_for(path):
     kind = GanExperiment if "pretraining" in yaml.safe_load(path.read_text()) else Experiment
-    assert kind.load(path).prepared == "prepared"
+    for strategy in strategies_of(path) or (None,):
+        assert kind.load(path, strategy=strategy).prepared == "prepared"
 
 
 @pytest.mark.parametrize(

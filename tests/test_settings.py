@@ -8,7 +8,7 @@ import yaml
 from mstl.config import Experiment
 from mstl.config_gan import GanExperiment
 from mstl.errors import InputError
-from mstl.settings import check_counts, check_crop, check_rate, check_seed, command_of
+from mstl.settings import check_counts, check_crop, check_rate, check_seed, command_of, strategies_of
 
 KINDS = (Experiment, GanExperiment)
 
@@ -47,6 +47,27 @@ def test_a_whole_number_may_stand_for_a_fraction_and_the_other_way_round(tmp_pat
     assert (experiment.epochs, experiment.learning_rate) == (20, 1.0)
     assert isinstance(experiment.epochs, int)
     assert isinstance(experiment.learning_rate, float)
+
+
+STUDY = "epochs: 3\nloss: bce\nstrategies:\n  short: {epochs: 1}\n  dice: {loss: dice, epochs: 2}\n"
+
+
+def test_a_strategy_is_put_over_the_file_and_the_command_line_over_both(tmp_path):
+    path = file(tmp_path, STUDY)
+    assert strategies_of(path) == ("short", "dice")
+    assert strategies_of(file(tmp_path, "epochs: 3\n")) == ()
+    path = file(tmp_path, STUDY)
+    assert Experiment.load(path, strategy="dice") == Experiment(epochs=2, loss="dice")
+    assert Experiment.load(path, strategy="dice", changes=["epochs=7"]) == Experiment(epochs=7, loss="dice")
+    assert Experiment.load(path, changes=["strategy=short"]) == Experiment(epochs=1, loss="bce")
+    assert Experiment.load(file(tmp_path, STUDY + "strategy: dice\n")).epochs == 2
+
+
+def test_a_strategy_is_needed_where_there_are_some_and_its_keys_are_checked(tmp_path):
+    assert "has the strategies short, dice" in error_of(file(tmp_path, STUDY))
+    assert "Did you mean 'short'?" in error_of(file(tmp_path, STUDY), "strategy=shrot")
+    wrong = file(tmp_path, "strategies: {short: {epoch: 1}}\n")
+    assert "Did you mean 'epochs'?" in error_of(wrong, "strategy=short")
 
 
 def test_settings_of_the_command_line_replace_those_of_the_file(tmp_path):

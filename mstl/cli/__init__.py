@@ -115,6 +115,7 @@ app.command("domain-shift")(domain_shift)
 @app.command()
 def train(
     experiment: Annotated[Path, typer.Argument(help="EXPERIMENT.yaml", show_default=False)],
+    strategy: Annotated[str | None, typer.Option(help="Which of the file's strategies.", show_default=False)] = None,
     changes: Annotated[list[str], typer.Option("--set", help="key=value; repeat it.")] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="New folder of the training.")] = Path("run"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
@@ -128,7 +129,8 @@ def train(
     from mstl.training.cluster import is_chief
     from mstl.training.experiment import split_sides, train_experiment
 
-    settings = mstl.Experiment.load(experiment, changes=[*changes, *precision_change(precision)])
+    changes = [*changes, *precision_change(precision)]
+    settings = mstl.Experiment.load(experiment, strategy=strategy, changes=changes)
     split_sides(mstl.PreparedCohort.open(settings.prepared), settings)
     console.quiet = not is_chief()
 
