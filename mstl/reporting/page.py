@@ -16,10 +16,9 @@ from mstl.errors import InputError
 from mstl.files import read_json, write_text
 from mstl.reporting.cases import ShownCase, predicted_names, read_case
 from mstl.reporting.class_figures import class_curves, class_sheet
+from mstl.reporting.curves import best_epoch, learning_curves, minima_of
 from mstl.reporting.domain_section import domain_section
 from mstl.reporting.figures import (
-    best_epoch,
-    learning_curves,
     overlay_sheet,
     to_png_uri,
     to_svg,
@@ -99,7 +98,7 @@ def write_report(
             given={"predictions": predictions, "scores": scores if isinstance(scores, (str, Path)) else None},
         ),
         "domain": domain_section(run, experiment, given=domain_shift),
-        "curves": Markup(to_svg(learning_curves(history))),
+        "curves": Markup(to_svg(learning_curves(history, minima=minima_of(experiment, history)))),
         "class_curves": _svg(class_curves(history)),
         "scores": _scores_section(table, conventions, [case.name for case in shown]),
         "volumes": _svg(None if table is None else volume_agreement(table)),

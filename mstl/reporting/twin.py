@@ -13,7 +13,8 @@ from mstl.config import TWIN
 from mstl.errors import InputError
 from mstl.files import read_json
 from mstl.reporting.class_figures import curve_labels
-from mstl.reporting.figures import best_epoch, to_svg
+from mstl.reporting.curves import best_epoch
+from mstl.reporting.figures import to_svg
 from mstl.reporting.folder import chosen_cut, read_experiment, read_history
 from mstl.reporting.twin_figures import dice_curves, paired_dice
 

@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mstl.reporting.colours import BLUE, GREY, VERMILION
-from mstl.reporting.figures import INK, best_epoch, plain, tidy
+from mstl.reporting.curves import best_epoch
+from mstl.reporting.figures import INK, plain, tidy
 
 RUN = {"label": "this run", "color": VERMILION, "ls": "-", "lw": 1.9, "marker": "o"}
 TWIN = {"label": "twin from scratch", "color": BLUE, "ls": (0, (4, 1.5)), "lw": 1.6, "marker": "D"}
