@@ -72,6 +72,11 @@ def read_case(case: Case, predictions: str | Path) -> ShownCase:
     )
 
 
+def read_map(predictions: str | Path, name: str, *, grid: Grid) -> np.ndarray:
+    """A map float32 of the folder of predictions, on the `grid` of a `ShownCase`; raises as `read_volume` does."""
+    return _turned(read_volume(Path(predictions) / name, allow_constant=True), grid)
+
+
 def _turned(volume: Volume, grid: Grid) -> np.ndarray:
     return resample(np.asarray(volume.data, dtype=np.float32), volume.grid, grid)
 

@@ -81,10 +81,11 @@ def qc_sheet(case: PreparedCase, *, slices: int = 5) -> Figure:
 
 
 def sheet(rows: Sequence[tuple], *, heights, spacing, title: str, legend: Mapping[str, dict]) -> Figure:
-    """Panels of `rows`, each (name, slices `(N, H, W)`, masks as (masks `(N, H, W)`, style)).
+    """Panels of `rows`, each (name, slices `(N, H, W)` or `(N, H, W, 3)`, masks as (masks `(N, H, W)`, style)).
 
-    A style is what `Axes.contour` takes, and under "fill" how much the inside is coloured, 0 (not) to 1. `heights` are
-    the mm written on the slices, `spacing` is that of D, H, W; `legend` holds a style a name.
+    Slices of three channels are colours, those of the first row have one. A style is what `Axes.contour` takes, and
+    under "fill" how much the inside is coloured, 0 (not) to 1. `heights` are the mm written on the slices, `spacing` is
+    that of D, H, W; `legend` holds a style a name.
     """
     top, bottom, left, right = bounding_box(foreground(rows[0][1]).any(axis=0), margin=4)
     shape = (bottom - top) * spacing[1], (right - left) * spacing[2]
@@ -94,10 +95,10 @@ def sheet(rows: Sequence[tuple], *, heights, spacing, title: str, legend: Mappin
     grid = figure.subplots(len(rows), len(heights), squeeze=False)
     figure.subplots_adjust(0, 0, 1, body / (body + HEADER_INCHES), 0.01, 0.01)
     for line, (name, sections, outlines) in zip(grid, rows, strict=True):
-        grey = shaded(sections)
+        picture = shaded(sections) if sections.ndim == 3 else sections
         for index, axes in enumerate(line):
             axes.set_axis_off()
-            axes.imshow(grey[index], cmap="gray", vmin=0, vmax=1, origin="upper",
+            axes.imshow(picture[index], cmap="gray", vmin=0, vmax=1, origin="upper",
                         aspect=spacing[1] / spacing[2], interpolation="bilinear")
             for masks, style in outlines:
                 if masks[index].any():

@@ -39,6 +39,7 @@ from mstl.reporting.regions import regions_section
 from mstl.reporting.slices import slice_heights
 from mstl.reporting.template import render
 from mstl.reporting.twin import twin_section
+from mstl.reporting.uncertainty import uncertainty_section
 from mstl.reporting.viewer import probability_viewer
 from mstl.reporting.weights import weights_section
 from mstl.settings import PRETRAINING
@@ -103,6 +104,7 @@ def write_report(
         "scores": _scores_section(table, conventions, [case.name for case in shown]),
         "volumes": _svg(None if table is None else volume_agreement(table)),
         "regions": regions_section(scores),
+        "uncertainty": uncertainty_section(run, experiment, shown, predictions=predictions, scores=scores),
         "left_out": left_out,
         "environment": _environment_section(run, predictions),
         **_pictures(shown, predictions, table),

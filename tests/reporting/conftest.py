@@ -9,6 +9,8 @@ import yaml
 from mstl.data.cohort import Case, Cohort
 from mstl.data.volume import write_volume
 from mstl.evaluation.evaluate import evaluate
+from mstl.evaluation.maps import ENTROPY, MUTUAL_INFORMATION, PROBABILITY
+from mstl.evaluation.uncertainty import RunningUncertainty
 from mstl.files import write_json, write_text
 
 SHAPE = (24, 28, 12)
@@ -81,6 +83,28 @@ def tumour_run(tmp_path_factory) -> SimpleNamespace:
         history[f"val_dice_{label}"] = history["val_dice"] / label
     write_text(run / "history.csv", history.to_csv(index=False))
     return SimpleNamespace(run=run, predictions=out, cohort=cohort, scores=root / "scores.csv")
+
+
+@pytest.fixture(scope="session")
+def sampled(tiny, tmp_path_factory) -> SimpleNamespace:
+    """The tiny subjects predicted by four networks that disagree at the rim, with maps of uncertainty, and scored."""
+    root = tmp_path_factory.mktemp("sampled")
+    out = root / "predictions"
+    brain = (head() > 0) * np.float32(0.02)
+    for shift, case in enumerate(tiny.cohort, start=1):
+        running = RunningUncertainty()
+        for number in range(4):
+            soft = np.maximum(np.roll(lesion_right(), (shift, number - 1), (1, 2)) * np.float32(0.9), brain)
+            running.add(soft[..., None])
+        found = running.result()
+        mask = (found.mean[..., 0] >= 0.5).astype(np.uint8)
+        maps = {PROBABILITY: found.mean[..., 0], ENTROPY: found.entropy, MUTUAL_INFORMATION: found.mutual_information}
+        for ending, data in {"_prediction.nii.gz": mask, **maps}.items():
+            write_volume(out / f"{case.name}{ending}", data, AFFINE)
+        record = {"threshold": 0.5, "samples": 4, "lesion_ml": mask.sum() * 0.016, "lesion_ml_interval": [0.7, 0.9]}
+        write_json(out / f"{case.name}.json", record)
+    evaluate(out, tiny.cohort, out=root / "scores.csv")
+    return SimpleNamespace(run=make_run(root / "run"), predictions=out, cohort=tiny.cohort, scores=root / "scores.csv")
 
 
 def make_run(folder):
