@@ -7,12 +7,15 @@ from mstl._keras import keras, tf
 from mstl.data.sequences import BatchSequence
 from mstl.errors import TrainingError
 
+TERMS = {"data": "The data term", "kl": "The KL divergence"}  # of a `Variational`, whose loss is their sum
+
 
 class FiniteGuard(keras.callbacks.Callback):
     """Raises `TrainingError` at the first batch whose loss is not finite, and names its cases.
 
-    A loss is computed before its batch changes the weights: those of the last batch are checked at the end of the
-    epoch, and the losses of validation with them. Put this before the callbacks that write.
+    Of a loss that is a sum of terms it names the term. A loss is computed before its batch changes the weights: those
+    of the last batch are checked at the end of the epoch, and the losses of validation with them. Put this before the
+    callbacks that write.
     """
 
     def __init__(self, sequence: BatchSequence) -> None:
@@ -49,9 +52,11 @@ class FiniteGuard(keras.callbacks.Callback):
 
 
 def _not_finite(logs: dict | None) -> list[tuple[str, float]]:
-    """Losses that are not finite, by their names in words."""
-    losses = {name: value for name, value in (logs or {}).items() if name.endswith("loss")}
-    return [(name.capitalize().replace("_", " "), loss) for name, loss in losses.items() if not math.isfinite(loss)]
+    """Losses that are not finite, by their names in words; the terms of a sum before it."""
+    logs = logs or {}
+    terms = [(words, logs[name]) for name, words in TERMS.items() if name in logs]
+    losses = [(name.capitalize().replace("_", " "), value) for name, value in logs.items() if name.endswith("loss")]
+    return [(name, value) for name, value in terms + losses if not math.isfinite(value)]
 
 
 def _is_finite(variable: tf.Variable) -> bool:

@@ -21,6 +21,7 @@ from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.loop import run_epochs
 from mstl.training.losses import get_loss
 from mstl.training.metrics import training_metrics
+from mstl.training.posterior_guard import PosteriorGuard
 from mstl.training.precision import check_built
 from mstl.training.recorder import RunRecorder
 from mstl.training.run import CUSTOM_MODEL, FREEZE, STATE, TRANSFER, Run
@@ -82,7 +83,7 @@ def fit(
         trained = model if prior is None else variational(model, prior, train, training)
         trained.compile(keras.optimizers.Adam(training.learning_rate), loss, metrics)
         if prior:
-            callbacks = [KLSchedule(training), *callbacks]
+            callbacks = [KLSchedule(training), PosteriorGuard(), *callbacks]
         if thawing:
             thawing.build_optimizer()
             callbacks = [thawing, *callbacks]

@@ -43,8 +43,8 @@ def small_vae(*, stddev: float = 0.2) -> KernelVAE:
     kernel, code = keras.layers.Input((3, 3, 3, 1)), keras.layers.Input((LATENT,))
 
     def head(size: int, bias: float, seed: int) -> keras.layers.Layer:
-        weights = keras.initializers.RandomNormal(stddev=stddev, seed=seed)
-        return keras.layers.Dense(size, kernel_initializer=weights, bias_initializer=keras.initializers.Constant(bias))
+        weights, biases = keras.initializers.RandomNormal(stddev=stddev, seed=seed), keras.initializers.Constant(bias)
+        return keras.layers.Dense(size, kernel_initializer=weights, bias_initializer=biases, name=f"head{seed}")
 
     flat, shape = keras.layers.Flatten()(kernel), keras.layers.Reshape((3, 3, 3, 1))
     encoder = keras.Model(kernel, [head(LATENT, 0.0, 1)(flat), head(LATENT, 0.0, 2)(flat)], name="kernel_encoder")

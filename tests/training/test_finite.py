@@ -68,3 +68,9 @@ def test_a_rate_that_breaks_the_weights_in_the_last_batch_leaves_nothing_to_resu
     with pytest.raises(TrainingError, match="A weight is not finite after epoch 1, batch 1"):
         fit(small_model(), prepared.select(["s0"]), out=tmp_path / "run", **settings)
     assert not list((tmp_path / "run").rglob("*.h5"))
+
+
+@pytest.mark.parametrize(("term", "told"), [("data", "The data term"), ("kl", "The KL divergence")])
+def test_of_a_sum_the_term_is_named_that_is_not_finite(guard, term, told):
+    with pytest.raises(TrainingError, match=f"^{told} is nan at epoch 4, batch 1"):
+        guard.on_train_batch_end(0, {"loss": np.nan, "data": 1.0, "kl": 2.0, term: np.nan})
