@@ -1,12 +1,12 @@
 """A variational autoencoder of 3x3x3 kernels: what convolutions of trained networks look like."""
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from mstl._keras import keras
+from mstl.config_kernel_prior import check_range
 from mstl.errors import InputError
 
 LATENT = 6  # Kuzina et al. 2019
@@ -51,7 +51,8 @@ def kernel_vae(*, latent: int = LATENT, log_variance_range: Sequence[float] = LO
     """
     if latent < 1:
         raise InputError(f"latent is {latent}; at least 1 is expected. Give a positive number.")
-    low, high = _checked_range(log_variance_range)
+    check_range(log_variance_range)
+    low, high = map(float, log_variance_range)
     return KernelVAE(_encoder(latent), _decoder(latent, low, high), latent, (low, high))
 
 
@@ -84,12 +85,3 @@ def _decoder(latent: int, low: float, high: float) -> keras.Model:
 
 def _elu(name: str) -> keras.layers.Layer:
     return keras.layers.Activation("elu", dtype="float32", name=name)
-
-
-def _checked_range(given: Sequence[float]) -> tuple[float, float]:
-    values = tuple(float(value) for value in given)
-    if len(values) != 2 or not all(map(math.isfinite, values)) or values[0] >= values[1]:
-        raise InputError(
-            f"log_variance_range is {list(given)}; two rising numbers are expected, as {list(LOG_VARIANCE_RANGE)}."
-        )
-    return values
