@@ -12,7 +12,7 @@ WeightsWord = Annotated[
     str, typer.Argument(help="A Keras file, a run's folder, or a name of 'mstl weights list'.", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-COLOURS = {"load": "green", "renamed": "green", "adapted": "yellow", "unused": "dim"}  # others are red
+COLOURS = {"load": "green", "renamed": "green", "adapted": "yellow", "kept": "dim", "unused": "dim"}  # others are red
 
 
 def inspect(

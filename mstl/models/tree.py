@@ -10,11 +10,16 @@ from mstl.errors import InputError
 
 @dataclass(frozen=True)
 class ModelTensor:
-    """A weight of a model: `path` "model_1/conv0/kernel", `layer` "model_1/conv0", `variable` "kernel"."""
+    """A weight of a model: `path` "model_1/conv0/kernel", `layer` "model_1/conv0", `variable` "kernel".
+
+    `own`: it is among the layer's `own_variables`, as the variances of a Bayesian one, which weights from elsewhere
+    need not have.
+    """
 
     layer: str
     variable: str
     value: tf.Variable
+    own: bool = False
 
     @property
     def path(self) -> str:
@@ -61,7 +66,8 @@ def tensors_of(model: keras.Model) -> dict[str, ModelTensor]:
         for value in layer.weights:
             variable = variable_name(value.name, layer=layer.name)
             copies, seen[variable] = seen[variable], seen[variable] + 1
-            tensor = ModelTensor(path, f"{variable}_{copies}" if copies else variable, value)
+            own = variable in getattr(layer, "own_variables", ())
+            tensor = ModelTensor(path, f"{variable}_{copies}" if copies else variable, value, own)
             found[tensor.path] = tensor
     known = {id(tensor.value) for tensor in found.values()}
     own = [value.name for value in model.weights if id(value) not in known]

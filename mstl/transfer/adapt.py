@@ -29,15 +29,15 @@ def check_adapt(adapt: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def find_change(
-    source: Shape, target: Shape, rules: tuple[str, ...], *, axis: int | None
+    source: Shape, target: Shape, rules: tuple[str, ...], *, axis: int | None, variances: bool = False
 ) -> tuple[Change, str] | None:
     """The function that brings an array of shape `source` to `target`, and its name; None where no rule does.
 
     `axis` is that of the image's own channels (see `mstl.models.entry`), None for a tensor that does not meet them:
-    only there may their number change.
+    only there may their number change. `variances`: the array holds logarithms of a kernel's variances.
     """
     shape, steps = source, []
-    for find in (_inflation, _channel_change):
+    for find in (_inflation, _variance_change if variances else _channel_change):
         if (step := find(shape, target, rules, axis)) is not None:
             steps.append(step)
             shape = step[2]
@@ -69,6 +69,17 @@ def _channel_change(
     return partial(change, channels=target[axis], how=how), f"{how} of channels", tuple(after)
 
 
+def _variance_change(
+    source: Shape, target: Shape, rules: tuple[str, ...], axis: int | None
+) -> tuple[Change, str, Shape] | None:
+    """As `_channel_change`, for logarithms of variances."""
+    step = _channel_change(source, target, rules, axis)
+    if step is None:
+        return None
+    channels, how = target[axis], next(rule for rule in rules if rule in CHANNELS)
+    return partial(adapt_variances, channels=channels, how=how, axis=axis), step[1], step[2]
+
+
 def _through(array: np.ndarray, *, changes: list[Change]) -> np.ndarray:
     for change in changes:
         array = change(array)
@@ -93,6 +104,20 @@ def adapt_channels(kernel: np.ndarray, channels: int, *, how: str, axis: int = -
     energy = float(np.square(new, dtype=np.float64).sum())
     scale = np.sqrt(np.square(kernel, dtype=np.float64).sum() / energy) if energy > 0 else 1.0
     return (new * scale).astype(kernel.dtype)
+
+
+def adapt_variances(logarithms: np.ndarray, channels: int, *, how: str, axis: int = -2) -> np.ndarray:
+    """Logarithms of a kernel's variances for another number of input channels along `axis`.
+
+    The variances of a voxel's weights keep their sum, hence what they add to the output's variance. "sum" and "mean"
+    give every channel the mean variance, "repeat" and "truncate" those of the channels that the kernel takes.
+    """
+    variances, old = np.exp(logarithms, dtype=np.float64), logarithms.shape[axis]
+    if how in ("sum", "mean"):
+        new = np.repeat(variances.mean(axis=axis, keepdims=True), channels, axis=axis)
+    else:
+        new = np.take(variances, np.arange(channels) % old, axis=axis)
+    return np.log(new * (variances.sum() / new.sum())).astype(logarithms.dtype)
 
 
 def adapt_statistics(vector: np.ndarray, channels: int, *, how: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mstl._keras import keras
+from mstl.models.bayesian_conv3d import BayesianConv3D
 from mstl.transfer.model_config import layers_in, name_of
 
 _SIZES = ("kernel_size", "strides", "dilation_rate", "padding", "pool_size", "size", "cropping", "groups")
@@ -199,10 +200,17 @@ class _Tracer:
         sizes = tuple((key, str(config[key])) for key in _SIZES if config.get(key) not in (None, 1))
         if path not in self.weighted and len(parents) == 1 and not sizes:
             return parents
-        kind = "normalisation" if "Normalization" in layer["class_name"] else layer["class_name"]
+        kind = _kind(layer["class_name"])
         filters = str(config.get("filters", config.get("units")))
         self.calls.append(_Call(path, (kind, *sizes), filters, tuple(parents)))
         return [len(self.calls) - 1]
+
+
+def _kind(class_name: str) -> str:
+    """Class of a layer as graphs tell it: normalisations are alike, and a convolution with variances is one."""
+    if "Normalization" in class_name:
+        return "normalisation"
+    return "Conv3D" if class_name.endswith(BayesianConv3D.__name__) else class_name
 
 
 def _calls_in(config: dict) -> list[tuple[dict, int, list]]:

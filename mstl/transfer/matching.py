@@ -9,9 +9,11 @@ from mstl._keras import keras
 from mstl.errors import TransferError
 from mstl.models.tree import ModelTensor, tensors_of
 from mstl.transfer.checkpoint import Checkpoint, Tensor
+from mstl.transfer.explicit import pair_by_mapping, pair_by_rename
 from mstl.transfer.graph import config_of, pair_by_graph
 from mstl.transfer.naming import base_name, has_automatic, is_automatic, snake_case
 from mstl.transfer.ordering import LayerShapes, Pairs, align, is_alike
+from mstl.transfer.own_variables import OwnVariables
 from mstl.transfer.pairing import Matches, Pairing, open_pairing
 
 WAYS = ("name", "order")
@@ -36,12 +38,14 @@ def match_tensors(
     nested models left out, all of one nested model. By "order": place in both graphs where the file tells its own,
     else see `mstl.transfer.ordering.align`. With both, order is for paths that hold a name which Keras gives by
     itself ("conv2d_17", "model_1/conv0"), and names that someone gave are equal in what it pairs. Shapes may
-    differ. The `doubts` of the result say of some absent why. Raises `TransferError` for a wrong rule or path.
+    differ. Variances of Bayesian layers follow the kernels that were paired. The `doubts` of the result say of some
+    absent why. Raises `TransferError` for a wrong rule or path.
     """
     ways = _ways(match)
     todo = open_pairing(checkpoint, model, dict(weights or tensors_of(model)))
-    _by_mapping(todo, mapping or {})
-    renamed = _by_rename(todo, list(rename))
+    pair_by_mapping(todo, mapping or {})
+    renamed = pair_by_rename(todo, list(rename))
+    own = OwnVariables(todo)
     by_order = "order" in ways
     by_name = "name" in ways
     if by_name:
@@ -55,6 +59,7 @@ def match_tensors(
         _by_position(todo, checkpoint, model)
     elif by_order:
         _by_order(todo, doubtful, everything=not by_name)
+    own.follow()
     return todo.found
 
 
@@ -63,42 +68,6 @@ def _ways(match: Iterable[str]) -> list[str]:
     if not ways or set(ways) - set(WAYS):
         raise TransferError(f"match is {ways}; expected one or both of {', '.join(WAYS)}.")
     return ways
-
-
-def _by_mapping(todo: Pairing, mapping: Mapping[str, str]) -> None:
-    for target, source in mapping.items():
-        inner, outer = _below(target, todo.targets), _below(source, todo.sources)
-        if not inner or not outer:
-            where, path, known = ("file", source, todo.sources) if inner else ("model", target, todo.targets)
-            example = f", such as '{next(iter(known))}'" if known else ""
-            raise TransferError(f"mapping names '{path}', which the {where} does not have. Give its paths{example}.")
-        for rest in inner & outer:
-            todo.pair(target + rest, source + rest, "the given mapping")
-
-
-def _below(path: str, tensors: Mapping[str, object]) -> set[str]:
-    """What follows `path` in the tensors that it names: "" for a tensor itself, "/kernel" for a layer's."""
-    return {known[len(path) :] for known in tensors if known == path or known.startswith(f"{path}/")}
-
-
-def _by_rename(todo: Pairing, rules: list[tuple[str, str]]) -> dict[str, str]:
-    """Pair what rules lead to a name of the model; returns new names of the open tensors -> their own."""
-    renamed: dict[str, str] = {}
-    for path in list(todo.sources):
-        new = path
-        for pattern, replacement in rules:
-            try:
-                new = re.sub(pattern, replacement, new)
-            except re.error as error:
-                rule = f"'{pattern}' -> '{replacement}'"
-                raise TransferError(f"Rename rule {rule} is wrong ({error}). Mend it.") from error
-        if new in renamed:
-            raise TransferError(f"Rename rules bring '{renamed[new]}' and '{path}' both to '{new}'. Mend them.")
-        renamed[new] = path
-    for new, path in list(renamed.items()):
-        if new != path and new in todo.targets:
-            todo.pair(new, renamed.pop(new), "a rename rule")
-    return renamed
 
 
 def _by_position(todo: Pairing, checkpoint: Checkpoint, model: keras.Model) -> None:

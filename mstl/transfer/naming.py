@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 _VARIABLES = {  # in the order of `layer.weights`
     "conv": ("kernel", "bias"),
+    "bayesian_conv": ("kernel", "log_variance"),
     "dense": ("kernel", "bias"),
     "depthwise_conv": ("depthwise_kernel", "bias"),
     "separable_conv": ("depthwise_kernel", "pointwise_kernel", "bias"),

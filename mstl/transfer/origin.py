@@ -12,6 +12,7 @@ from mstl._keras import keras
 from mstl.files import sha256
 from mstl.models.groups import blocks_of
 from mstl.models.tree import tensors_of
+from mstl.transfer.table import KEPT, LOADED
 
 if TYPE_CHECKING:
     from mstl.transfer.plan import TransferReport
@@ -38,7 +39,8 @@ _ORIGINS: WeakKeyDictionary[keras.Model, tuple[Origin, ...]] = WeakKeyDictionary
 
 def add_origin(model: keras.Model, origin: Origin) -> None:
     """Note that weights of `origin` were put into `model`, beside earlier ones or, if it filled all, in their place."""
-    complete = len(origin.report.loaded) == len(tensors_of(model))
+    filled = [row for row in origin.report.rows if row.status in (*LOADED, KEPT)]
+    complete = len(filled) == len(tensors_of(model))
     _ORIGINS[model] = (origin,) if complete else (*origins_of(model), origin)
 
 
@@ -48,7 +50,10 @@ def origins_of(model: keras.Model) -> tuple[Origin, ...]:
 
 
 def describe_origins(model: keras.Model) -> dict:
-    """Every transfer into `model`, and how many parameters of each block were loaded, adapted, or drawn at random."""
+    """Every transfer into `model`, and how many parameters of each block were loaded, adapted, or drawn at random.
+
+    Variances of Bayesian layers are not drawn, and count where they came from a file.
+    """
     origins = origins_of(model)
     kinds = {"load": "loaded", "renamed": "loaded", "adapted": "adapted"}
     rows = [row for origin in origins for row in origin.report.rows]
@@ -57,7 +62,7 @@ def describe_origins(model: keras.Model) -> dict:
     for block, layers in blocks_of(model).items():
         sizes = Counter({"loaded": 0, "adapted": 0, "random": 0})
         for path, tensor in tensors_of(model).items():
-            if tensor.layer in layers:
+            if tensor.layer in layers and (path in filled or not tensor.own):
                 sizes[filled.get(path, "random")] += math.prod(tensor.shape)
         blocks.append({"group": block, **sizes})
     return {"transfers": [origin.to_dict() for origin in origins], "groups": blocks}

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,46 +13,17 @@ from mstl.errors import TransferError
 from mstl.models.entry import channel_axes
 from mstl.models.groups import scope_layers
 from mstl.models.tree import ModelTensor, finalize, tensors_of
-from mstl.transfer.adapt import Change, check_adapt, find_change
-from mstl.transfer.checkpoint import Checkpoint, Tensor
+from mstl.transfer.adapt import check_adapt
+from mstl.transfer.checkpoint import Checkpoint
 from mstl.transfer.digest import norm_of, sha256_of
 from mstl.transfer.matching import WAYS, match_tensors
 from mstl.transfer.origin import Origin, add_origin
-from mstl.transfer.pairing import Matches
+from mstl.transfer.rows import PlanRow, ReportRow, facts_of, plan_row, unused_row
 from mstl.transfer.table import LOADED, MISSING, StatusTable
 
 Scope = str | Sequence[str]
-Shape = tuple[int, ...]
 WHOLE = "the model"
 WORTH_A_THREAD = 1 << 16  # bytes; less is hashed sooner than handed over
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One weight of the model, or one tensor of the file that is "unused" (`target` None)."""
-
-    status: str
-    target: str | None
-    source: str | None
-    target_shape: Shape | None
-    source_shape: Shape | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class PlanRow(_Row):
-    """What happens to one weight of the model, or to one tensor of the file that is "unused" (`target` None)."""
-
-    change: Change | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class ReportRow(_Row):
-    """A row of the plan, and the norm of the weight before and after, and the SHA-256 of its bytes after."""
-
-    norm_before: float | None = None
-    norm_after: float | None = None
-    sha256: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,7 +70,7 @@ class TransferPlan(StatusTable):
         self.check(allow_partial=allow_partial)
         self._check_numbers(allow_nonfinite=allow_nonfinite)
         put = iter(_carried_out([row for row in self.rows if row.status in LOADED], self.weights, self.checkpoint))
-        rows = tuple(next(put) if row.status in LOADED else ReportRow(*_facts(row)) for row in self.rows)
+        rows = tuple(next(put) if row.status in LOADED else ReportRow(*facts_of(row)) for row in self.rows)
         finalize(self.model)
         report = TransferReport(self.checkpoint.path, rows, self.notes)
         options = {**self.options, "allow_partial": allow_partial}
@@ -182,8 +153,8 @@ def plan_transfer(
     "repeat" or "truncate" for the image's channels, "inflate:centre" or "inflate:mean" for 2D kernels in 3D.
 
     Statuses: "load" (same path), "renamed" (from another), "adapted" (changed to fit), "shape mismatch",
-    "no source" (nothing in the file), "unused" (of the file). Raises `TransferError` for a wrong rule,
-    `InputError` for a scope that means no layer.
+    "no source" (nothing in the file), "kept" (as that, of variances in a Bayesian layer, which are the model's own),
+    "unused" (of the file). Raises `TransferError` for a wrong rule, `InputError` for a scope that means no layer.
     """
     if not isinstance(checkpoint, Checkpoint):
         raise TransferError(
@@ -196,12 +167,12 @@ def plan_transfer(
     matches = match_tensors(checkpoint, model, weights=weights, rename=rename, match=match, mapping=mapping)
     axes = channel_axes(model) if rules != ("error",) else {}
     wanted = [tensor for tensor in weights.values() if tensor.layer in layers]
-    rows = [_row(tensor, matches, checkpoint, rules, axes.get(tensor.path)) for tensor in wanted]
+    rows = [plan_row(tensor, matches, checkpoint, rules, axes.get(tensor.path)) for tensor in wanted]
     used = {row.source for row in rows if row.status in LOADED}
     others = {match.source: "out of scope" for match in matches.values()}
     others |= {row.source: "of another shape" for row in rows if row.status == "shape mismatch"}
     left = [tensor for path, tensor in checkpoint.tensors.items() if path not in used]
-    unused = [_unused(tensor, others.get(tensor.path, "nothing in the model belongs to it")) for tensor in left]
+    unused = [unused_row(tensor, others.get(tensor.path, "nothing in the model belongs to it")) for tensor in left]
     options = {"include": include, "exclude": exclude, "rename": rename, "match": match, "adapt": adapt}
     options["mapping"] = None if mapping is None else dict(mapping)
     return TransferPlan(checkpoint, model, weights, (*rows, *unused), scopes, options, checkpoint.notes)
@@ -227,36 +198,6 @@ def _scopes(
     return {f"scope '{name}'": frozenset(scope_layers(model, name) - left_out) for name in names}
 
 
-def _row(
-    target: ModelTensor, matches: Matches, checkpoint: Checkpoint, rules: tuple[str, ...], axis: int | None
-) -> PlanRow:
-    match = matches.get(target.path)
-    if match is None:
-        reason = matches.doubts.get(target.path, "no tensor of the file belongs to it")
-        return PlanRow("no source", target.path, None, target.shape, None, reason)
-    source = checkpoint.tensors[match.source]
-    shapes = {"target_shape": target.shape, "source_shape": source.shape}
-    if source.shape == target.shape:
-        status = "load" if source.path == target.path else "renamed"
-        return PlanRow(status, target.path, source.path, **shapes, reason=_with_cast(match.reason, source, target))
-    found = find_change(source.shape, target.shape, rules, axis=axis)
-    if found is None:
-        reason = f"{source.shape} in the file, {target.shape} in the model"
-        return PlanRow("shape mismatch", target.path, source.path, **shapes, reason=reason)
-    change, how = found
-    reason = _with_cast(f"{match.reason}; {how}", source, target)
-    return PlanRow("adapted", target.path, source.path, **shapes, reason=reason, change=change)
-
-
-def _with_cast(reason: str, source: Tensor, target: ModelTensor) -> str:
-    wanted = target.value.dtype.name
-    return reason if source.dtype.name == wanted else f"{reason}; {source.dtype.name} to {wanted}"
-
-
-def _unused(tensor: Tensor, reason: str) -> PlanRow:
-    return PlanRow("unused", None, tensor.path, None, tensor.shape, reason)
-
-
 def _carried_out(
     rows: Iterable[PlanRow], weights: Mapping[str, ModelTensor], checkpoint: Checkpoint
 ) -> list[ReportRow]:
@@ -276,7 +217,7 @@ def _carried_out(
                 digest = pending = second.submit(sha256_of, array)
             done.append((row, before, norm_of(array), digest))
     return [
-        ReportRow(*_facts(row), before, after, digest if isinstance(digest, str) else digest.result())
+        ReportRow(*facts_of(row), before, after, digest if isinstance(digest, str) else digest.result())
         for row, before, after, digest in done
     ]
 
@@ -285,10 +226,6 @@ def _view_of(value: tf.Variable) -> np.ndarray:
     """The numbers of a variable, not copied; only to be looked at before it changes."""
     tensor = value.value()
     return tensor.numpy() if value.dtype == tf.bfloat16 else np.asarray(memoryview(tensor))
-
-
-def _facts(row: PlanRow) -> tuple:
-    return row.status, row.target, row.source, row.target_shape, row.source_shape, row.reason
 
 
 def _array_for(

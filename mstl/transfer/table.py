@@ -10,7 +10,8 @@ import pandas as pd
 
 LOADED = ("load", "renamed", "adapted")
 MISSING = ("shape mismatch", "no source")
-STATUSES = (*LOADED, *MISSING, "unused")
+KEPT = "kept"
+STATUSES = (*LOADED, KEPT, *MISSING, "unused")
 
 
 class StatusTable:

@@ -3,7 +3,14 @@ import pytest
 
 from mstl._keras import tf
 from mstl.errors import TransferError
-from mstl.transfer.adapt import adapt_channels, adapt_statistics, check_adapt, find_change, inflate_kernel
+from mstl.transfer.adapt import (
+    adapt_channels,
+    adapt_statistics,
+    adapt_variances,
+    check_adapt,
+    find_change,
+    inflate_kernel,
+)
 
 KEEPING = ("mean", "repeat", "truncate")
 
@@ -42,6 +49,20 @@ def test_as_many_channels_as_before_change_nothing(kernel):
 @pytest.mark.parametrize("how", KEEPING)
 def test_a_kernel_of_zeros_stays_zero(how):
     assert not adapt_channels(np.zeros((3, 3, 3, 2), np.float32), 2, how=how).any()
+
+
+@pytest.mark.parametrize(("how", "channels"), [("sum", 1), ("mean", 5), ("repeat", 7), ("truncate", 2)])
+def test_variances_keep_their_sum(kernel, how, channels):
+    new = adapt_variances(kernel, channels, how=how)
+    assert (new.shape, new.dtype) == ((3, 3, channels, 5), np.float32)
+    assert np.exp(new).sum() == pytest.approx(np.exp(kernel).sum(), rel=1e-5)
+
+
+def test_variances_are_adapted_as_variances():
+    change, how = find_change((3, 3, 3, 2, 4), (3, 3, 3, 1, 4), ("sum",), axis=-2, variances=True)
+    assert how == "sum of channels"
+    assert np.allclose(change(np.full((3, 3, 3, 2, 4), np.log(0.5))), 0)
+    assert find_change((3, 3, 3, 2, 4), (3, 3, 3, 1, 4), ("error",), axis=-2, variances=True) is None
 
 
 def test_statistics_follow_their_channels():

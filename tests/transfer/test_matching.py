@@ -126,30 +126,11 @@ def test_the_reason_says_how_a_tensor_was_found(tmp_path):
             assert reason in plan_transfer(checkpoint, chain(2)).rows[0].reason
 
 
-def test_a_mapping_pairs_layers_and_single_tensors(tmp_path):
-    source, target = randomise(chain(2, name="a"), seed=1), randomise(chain(2, name="b"), seed=2)
-    path = write(source, tmp_path, "save_weights.h5")
-    mapping = {"b_1": "a_1", "b_2/kernel": "a_2/kernel", "b_2/bias": "a_2/bias"}
-    transfer_weights(path, target, mapping=mapping)
-    assert_same_outputs(source, target)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"mapping": {"absent": "a_1"}}, "which the model does not have"),
-        ({"mapping": {"a_1": "absent"}}, "which the file does not have"),
-        ({"rename": [("(", "x")]}, r"Rename rule '\(' -> 'x' is wrong"),
-        ({"rename": [("a_[12]", "a")]}, "both to"),
-        ({"match": "magic"}, "expected one or both of name, order"),
-        ({"match": ()}, "expected one or both of name, order"),
-    ],
-)
-def test_wrong_rules_are_refused_by_name(tmp_path, options, message):
+@pytest.mark.parametrize("match", ["magic", ()])
+def test_wrong_ways_are_refused(tmp_path, match):
     with Checkpoint.open(write(chain(2, name="a"), tmp_path, "save_weights.h5")) as checkpoint:
-        with pytest.raises(TransferError, match=message) as caught:
-            match_tensors(checkpoint, chain(2, name="a"), **options)
-        assert len(str(caught.value).splitlines()) == 1
+        with pytest.raises(TransferError, match="expected one or both of name, order"):
+            match_tensors(checkpoint, chain(2, name="a"), match=match)
 
 
 def test_a_subclassed_model_with_names_of_its_own_is_filled_by_name(tmp_path):

@@ -56,8 +56,8 @@ def test_every_tensor_of_model_and_file_has_one_row(file):
         targets = [row.target for row in plan.rows if row.target]
         assert len(targets) == len(set(targets)) == len(model.weights) - 2
         assert {row.source for row in plan.rows} == set(checkpoint.tensors)
-        assert plan.counts == {"load": len(targets), "renamed": 0, "adapted": 0, "shape mismatch": 0, "no source": 0,
-                               "unused": 2}  # fmt: skip
+        assert plan.counts == {"load": len(targets), "renamed": 0, "adapted": 0, "kept": 0, "shape mismatch": 0,
+                               "no source": 0, "unused": 2}  # fmt: skip
         assert plan.rows[-1].reason == "out of scope"
         assert "load" in str(plan)
     assert weights(model) == before
