@@ -65,7 +65,8 @@ def volume_interval(volumes: Sequence[float]) -> tuple[float, float]:
     """Ends of the 95 % interval of the samples' lesion volumes, by `INTERVAL_RULE`.
 
     It holds what networks that explain the training data disagree about. That raters draw lesions differently, and
-    that a scan may be unlike those of the training, is not in it.
+    that a scan may be unlike those of the training, is not in it. Nor need the volume of the mean probability's mask
+    be: networks that each find another small lesion are none of them sure of any.
     Source: Hyndman and Fan 1996, doi 10.2307/2684934, their sixth definition.
     """
     low, high = np.percentile(np.asarray(volumes, np.float64), INTERVAL, method="weibull")

@@ -22,7 +22,6 @@ from mstl.reporting.uncertainty_figures import reliability_diagram, uncertainty_
 SHEETS = 6  # cases whose maps are drawn
 BAYESIAN = "unet3d-bayesian"  # the model whose runs can be sampled
 COLUMNS = {  # column: (heading, explanation, digits)
-    "samples": ("Samples", "Networks drawn from the posterior", 0),
     "ece": ("ECE", "Expected calibration error: how far probabilities are from the part that is lesion", 4),
     "brier": ("Brier", "Mean square of probability less 0 or 1", 4),
     "entropy_auroc": ("Entropy AUROC", "Chance that a wrong voxel has more entropy than a right one; 0.5 is none", 3),
@@ -30,7 +29,6 @@ COLUMNS = {  # column: (heading, explanation, digits)
     "information_auroc": ("Information AUROC", "The same of mutual information", 3),
     "information_correlation": ("Correlation", "Spearman's of mutual information with being wrong", 3),
     "reference_ml": ("Reference ml", "Lesion volume of the reference mask", 2),
-    "prediction_ml": ("Prediction ml", "Lesion volume of the predicted mask", 2),
 }
 
 
