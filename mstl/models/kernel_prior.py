@@ -26,11 +26,14 @@ class GroupPrior:
     """The prior of one group: `layers` that it was learned from, and the autoencoder of their kernels over `scale`.
 
     `scale` brings kernels to the unit scale of the autoencoder, whose means are in (-1, 1): see `unit_scale`.
+    `examples`, float32 `(n, 3, 3, 3)` in the scale of the networks, are kernels that it did not learn from, to be looked
+    at beside samples.
     """
 
     layers: tuple[str, ...]
     scale: float
     vae: KernelVAE
+    examples: np.ndarray = field(default_factory=lambda: np.zeros((0, *KERNEL_SHAPE), np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,7 @@ class KernelPrior:
             for name, group in self.groups.items():
                 place = file.create_group(f"groups/{name}")
                 place.attrs["prior"] = json.dumps(_described(group))
+                place["examples"] = group.examples
                 for part, model in _halves(group.vae).items():
                     for key, tensor in tensors_of(model).items():
                         place[f"{part}/{key}"] = tensor.value.numpy()
@@ -148,4 +152,4 @@ def _read_group(place: h5py.Group) -> GroupPrior:
             if not np.isfinite(values).all():
                 raise ValueError(f"numbers that are not finite in {part}/{key}")
             tensor.value.assign(tf.constant(values, tensor.value.dtype))
-    return GroupPrior(tuple(about["layers"]), float(about["scale"]), vae)
+    return GroupPrior(tuple(about["layers"]), float(about["scale"]), vae, place["examples"][()])

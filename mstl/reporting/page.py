@@ -42,7 +42,7 @@ from mstl.reporting.twin import twin_section
 from mstl.reporting.uncertainty import uncertainty_section
 from mstl.reporting.viewer import probability_viewer
 from mstl.reporting.weights import weights_section
-from mstl.settings import PRETRAINING
+from mstl.settings import PRETRAINING, command_of
 
 COLUMNS = {  # column of scores.csv: (heading, explanation, digits)
     "dice": ("Dice", "Overlap: twice the common volume over the sum of both; 1 is perfect", 3),
@@ -75,15 +75,15 @@ def write_report(
     it. `twin_scores` are those of the run's twin (see `Experiment.from_scratch`). `domain_shift` is a folder of
     `mstl domain-shift`, by default the run's own where it holds one. `out` is `run/report.html` by default; `sheets`
     is how many overlay sheets are drawn at most, lowest Dice first. A folder of `mstl pretrain gan` gets the page of
-    `write_gan_report`. Raises `InputError` where the run has no history.csv or experiment.yaml, or something given is
-    wrong.
+    `write_gan_report`, one of `mstl pretrain kernel-prior` that of `write_kernel_report`. Raises `InputError` where the
+    run has no history.csv or experiment.yaml, or something given is wrong.
     """
     run = Path(run)
     experiment = read_experiment(run)
-    if experiment.get(PRETRAINING) == "gan":
+    if kind := experiment.get(PRETRAINING):
         given = {"predictions": predictions, "cohort": cohort, "scores": scores, "twin_scores": twin_scores}
-        _refuse_for_gan(run, **given, domain_shift=domain_shift)
-        return write_gan_report(run, out=out)
+        _refuse_for_pretraining(run, kind, **given, domain_shift=domain_shift)
+        return _write_pretraining_report(run, kind, out=out)
     history = read_history(run, needed=("epoch", "loss", "dice"))
     table, conventions = _read_scores(scores)
     shown, left_out = _select_cases(predictions, cohort, table, sheets)
@@ -118,13 +118,21 @@ def _svg(figure: Figure | None) -> Markup | None:
     return None if figure is None else Markup(to_svg(figure))
 
 
-def _refuse_for_gan(run: Path, **given: object) -> None:
+def _refuse_for_pretraining(run: Path, kind: str, **given: object) -> None:
     names = [name for name, value in given.items() if value is not None]
     if names:
         raise InputError(
-            f"{run} is a pre-training of a generator, which segments nothing: its report takes no {', '.join(names)}. "
+            f"{run} is of '{command_of(kind)}', which segments nothing: its report takes no {', '.join(names)}. "
             "Leave them out, or give the folder of the segmenter."
         )
+
+
+def _write_pretraining_report(run: Path, kind: str, *, out: str | Path | None) -> Path:
+    if kind == "gan":
+        return write_gan_report(run, out=out)
+    from mstl.reporting.kernel_page import write_kernel_report  # starts TensorFlow, which no other page needs
+
+    return write_kernel_report(run, out=out)
 
 
 def _read_scores(scores: str | Path | pd.DataFrame | None) -> tuple[pd.DataFrame | None, str]:

@@ -21,6 +21,10 @@ class Shares:
     held_out: np.ndarray
     unit: str
 
+    def examples(self, count: int, *, seed: int) -> np.ndarray:
+        """At most `count` of the kernels held out, drawn by `seed`."""
+        return np.random.default_rng(seed).permutation(self.held_out)[:count]
+
     def gaussian_density(self, scale: float) -> float:
         """Mean log density, nats in units of `scale`, of held-out kernels under a Gaussian of each element by itself.
 

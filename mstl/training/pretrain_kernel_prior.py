@@ -21,6 +21,7 @@ from mstl.training.kernel_vae_fit import Row, best_row, fit_kernel_vae
 from mstl.training.kernels import Kernels, collect_kernels, kernel_table
 from mstl.training.run import ENVIRONMENT, EXPERIMENT, HISTORY
 
+EXAMPLES = 256  # held-out kernels that a prior keeps of each group
 CHANNELS = 1  # of a network whose options do not say
 
 Progress = Callable[[str, Row], None]
@@ -91,7 +92,7 @@ def _learned(
     vae = kernel_vae(latent=training.latent, log_variance_range=training.log_variance_range)
     values = (np.float32(part / scale) for part in (shares.train, shares.held_out))
     history = fit_kernel_vae(vae, *values, settings=training, seed=seed, progress=progress)
-    return GroupPrior(kernels.layers, scale, vae), history
+    return GroupPrior(kernels.layers, scale, vae, shares.examples(EXAMPLES, seed=seed)), history
 
 
 def _summary(kernels: Kernels, shares: Shares, prior: GroupPrior, best: Row, epochs: int) -> dict:

@@ -38,7 +38,8 @@ class RunFolder:
             raise InputError(f"{folder} is not a run (no {EXPERIMENT}). Make one with '{command}'.")
         kind = read_yaml(self.folder / EXPERIMENT).get(PRETRAINING, "")
         if kind != self.settings.KIND:
-            remedy = f"Train one with init: {folder}." if kind else "Give such a folder."
+            key = "prior" if kind == "kernel-prior" else "init"
+            remedy = f"Train one with {key}: {folder}." if kind else "Give such a folder."
             raise InputError(f"{folder} is a run of '{command_of(kind)}'; one of '{command}' is expected. {remedy}")
 
     def __repr__(self) -> str:

@@ -15,7 +15,8 @@ from mstl.models.kernel_vae import kernel_vae
 def made_prior(names=("encoder_full", "encoder_half", "decoder_full"), *, log_variance_range=(-8.0, 1.0)):
     keras.utils.set_random_seed(5)
     groups = {
-        name: GroupPrior((f"{name}_conv",), 0.25 + number, kernel_vae(latent=3, log_variance_range=log_variance_range))
+        name: GroupPrior((f"{name}_conv",), 0.25 + number, kernel_vae(latent=3, log_variance_range=log_variance_range),
+                         np.full((number, 3, 3, 3), number, np.float32))
         for number, name in enumerate(names)
     }
     return KernelPrior(groups, {"networks": ["a.h5", "b.h5"], "kernels": 7})
@@ -40,6 +41,7 @@ def test_it_goes_to_a_file_and_back(prior, written):
     for name, group in prior.groups.items():
         read = back.groups[name]
         assert (read.layers, read.scale) == (group.layers, group.scale)
+        assert np.array_equal(read.examples, group.examples)
         assert (read.vae.latent, read.vae.log_variance_range) == (3, (-8.0, 1.0))
         assert np.array_equal(back.sample(name, 5, seed=1), prior.sample(name, 5, seed=1))
         kernels = np.random.default_rng(0).normal(size=(4, 3, 3, 3, 1)).astype(np.float32)
