@@ -135,3 +135,20 @@ def test_a_3d_network_writes_the_labels_of_several_classes(run, tmp_path, monkey
     assert set(np.unique(nib.load("out/b_prediction.nii.gz").dataobj)) <= {0, 1, 2, 4}
     assert nib.load("out/b_probability.nii.gz").shape[3:] == (4,)
     assert read_json("out/b.json")["overlap"] == 0.25
+
+
+def test_a_bayesian_network_tells_what_it_does_not_know(run, tmp_path, monkeypatch, make_case):
+    monkeypatch.chdir(tmp_path)
+    mstl.Cohort([make_case(tmp_path, name, seed=1) for name in "ab"]).to_csv("cohort.csv")
+    run("prepare", "cohort.csv", "prepared")
+    changes = {"model": "unet3d-bayesian", "model_options": "{filters: [2, 4], sigma_ratio: 0.5}"}
+    (tmp_path / "volumes.yaml").write_text(VOLUMES)
+    run("train", "volumes.yaml", *(word for pair in changes.items() for word in ("--set", "=".join(pair))))
+    said = run("predict", "run", "cohort.csv", "--samples", 3, "--seed", 7, "--out", "out")
+    assert "2 cases" in said
+    assert read_json("out/b.json")["seed"] == 7
+    assert nib.load("out/b_mutual_information.nii.gz").get_fdata().any()
+    said = run("evaluate", "out", "cohort.csv")
+    assert re.search(r"Calibration error .* over 2 cases; a wrong voxel has more entropy .* chance of 0\.\d+\.", said)
+    assert re.search(r"lies in the 95 % interval of the samples in \d of 2 cases", said)
+    assert "scores_uncertainty.csv and scores_calibration.csv." in said

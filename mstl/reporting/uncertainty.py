@@ -19,7 +19,7 @@ from mstl.reporting.folder import as_rows, read_csv
 from mstl.reporting.slices import slice_heights
 from mstl.reporting.uncertainty_figures import reliability_diagram, uncertainty_sheet, volume_intervals
 
-SHEETS = 6  # cases whose maps are drawn
+SHEETS, DPI = 6, 90  # cases whose maps are drawn, and how finely: maps are smooth
 BAYESIAN = "unet3d-bayesian"  # the model whose runs can be sampled
 COLUMNS = {  # column: (heading, explanation, digits)
     "ece": ("ECE", "Expected calibration error: how far probabilities are from the part that is lesion", 4),
@@ -87,7 +87,7 @@ def _sheet(case: Case, predictions: str | Path) -> dict:
         shown.image, maps, {"reference": shown.reference, "prediction": shown.prediction},
         spacing=shown.grid.spacing, title=shown.name, positions=slice_heights(shown.grid),
     )  # fmt: skip
-    return {"name": case.name, "picture": to_png_uri(figure)}
+    return {"name": case.name, "picture": to_png_uri(figure, dpi=DPI)}
 
 
 def _volumes(folder: Path, names: Sequence[str], tables: tuple | None) -> pd.DataFrame:
