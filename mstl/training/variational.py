@@ -9,6 +9,8 @@ from mstl.config import Training
 from mstl.data.prepared import PreparedCase
 from mstl.training.weight_prior import GaussianPrior, LearnedPrior
 
+TERMS = ("data", "kl", "kl_weight", "sigma", "objective")  # means over an epoch's images
+
 Batch = tuple[tf.Tensor, tf.Tensor]
 
 
@@ -41,7 +43,7 @@ class Variational(keras.Model):
         self.network, self.prior, self.coders = network, prior, list(prior.coders)
         self.voxels, self.seed = voxels, seed
         self.kl_weight = tf.Variable(1.0, trainable=False, name="kl_weight")
-        self.divergence = keras.metrics.Mean(name="kl", dtype="float32")
+        self.terms = {name: keras.metrics.Mean(name=name, dtype="float32") for name in TERMS}
 
     @property
     def layers(self) -> list[keras.layers.Layer]:
@@ -64,24 +66,21 @@ class Variational(keras.Model):
         step = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(self.optimizer.iterations, tf.int64)])
         with tf.GradientTape() as tape:
             probability = self.network(images, training=True)
-            data_term = self.compute_loss(images, masks, probability, weights)
+            data_term = self.compute_loss(images, masks, probability, weights)  # over replicas, as Keras has it
             divergence = self.prior.divergence(step) / self.voxels
             loss = data_term + self.kl_weight * divergence / replicas
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
-        self.divergence.update_state(divergence)
+        terms = (replicas * data_term, divergence, self.kl_weight, self._sigma(), replicas * loss)
+        for metric, value in zip(self.terms.values(), terms, strict=True):
+            metric.update_state(value, sample_weight=tf.shape(images)[0])
         logs = self.compute_metrics(images, masks, probability, weights)
-        return self._with_terms(logs)
+        objective = logs.pop("objective")
+        return {**logs, "loss": objective}
 
     def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """The data term and the metrics of one batch, by the posterior's means."""
         logs = super().test_step(data)
-        return {name: value for name, value in logs.items() if name != self.divergence.name}
-
-    def _with_terms(self, logs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """`logs` of Keras, whose loss is the data term, with both terms and their sum."""
-        data, divergence = logs["loss"], self.divergence.result()
-        terms = {"data": data, "kl": divergence, "kl_weight": tf.identity(self.kl_weight), "sigma": self._sigma()}
-        return {**logs, **terms, "loss": data + self.kl_weight * divergence}
+        return {name: value for name, value in logs.items() if name not in self.terms}
 
     def _sigma(self) -> tf.Tensor:
         deviations = [tf.reshape(tf.exp(layer.log_variance / 2), (-1,)) for layer in self.prior.layers.values()]

@@ -15,17 +15,20 @@ import pandas as pd
 from mstl._keras import keras, tf
 from mstl.data.prepared import PreparedCohort
 from mstl.models.batch_norm import BatchStatisticsNormalization
+from mstl.models.bayesian_conv3d import BayesianConv3D
 from mstl.models.recipes import buildable
 from mstl.training.distribute import pick_strategy
 from mstl.training.fit import fit
 from mstl.training.pretrain_gan import pretrain_gan
 from tests.gans import SETTINGS as GAN_SETTINGS
 from tests.gans import sides_of
+from tests.training.bayesian import bayesian_network
 
 SLICES = {"augment": "none", "keep": "lesion", "batch_norm_momentum": 0.9, "batch_size": 4, "learning_rate": 1e-2}
 TRAININGS = {
     "slices": {**SLICES, "epochs": 2, "loss": "bce_dice"},
     "volumes": {"augment": "none", "epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "loss": "bce"},
+    "prior": {"augment": "none", "epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "prior": "gaussian"},
     "gan": {**GAN_SETTINGS, "epochs": 1, "validation_steps": None, "augment": "none"},
 }
 
@@ -74,8 +77,15 @@ def train(kind: str, prepared: PreparedCohort, out: Path) -> Path:
             pretrain_gan(*sides_of(prepared), out=out, **TRAININGS[kind])
     else:
         cases = prepared.select(["s0", "s1", "s2"]), prepared.select(["s3"])
-        fit(network(volumes=kind == "volumes"), *cases, out=out, **TRAININGS[kind])
+        model = bayesian_network() if kind == "prior" else network(volumes=kind == "volumes")
+        with patch.object(BayesianConv3D, "_noise", without_noise):
+            fit(model, *cases, out=out, **TRAININGS[kind])  # replicas would draw noise of their own
     return out
+
+
+def without_noise(layer: BayesianConv3D, like: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Zeros in place of a layer's noise."""
+    return tf.zeros_like(like, dtype)
 
 
 def weights_of(run: Path) -> dict[str, np.ndarray]:
