@@ -217,17 +217,26 @@ class Experiment(Training, CohortSettings):
         super().__post_init__()
         self._set_init()
         self.set_sides()
-        if self.twin and self.init == RANDOM and set(self.freeze) <= {NOTHING}:
+        if self.twin and self.init == RANDOM and set(self.freeze) <= {NOTHING} and not self.has_learned_prior:
             raise InputError(
                 "twin is true, but init is 'random' and nothing is frozen, so that the twin from scratch would be the "
-                "same training. Give init or freeze, or leave twin out."
+                "same training. Give init, freeze or a learned prior, or leave twin out."
             )
 
+    @property
+    def has_learned_prior(self) -> bool:
+        """Whether the weights' prior was learned from other networks."""
+        return self.prior not in (NO_PRIOR, GAUSSIAN_PRIOR)
+
     def from_scratch(self) -> Experiment:
-        """The same model, seed, split, settings and budget with random weights and nothing frozen; without a twin."""
-        ours = {"freeze": (NOTHING,), "unfreeze_epochs": (), "freeze_norm": Experiment.freeze_norm, "twin": False}
-        init = {one.name: getattr(Experiment(), one.name) for one in fields(Experiment) if one.name.startswith("init")}
-        return replace(self, **ours, **init)
+        """The same model, seed, split, settings and budget with random weights and nothing frozen; without a twin.
+
+        A prior learned from other networks is left out too, a Gaussian one stays.
+        """
+        learned = ("prior", *KL_SETTINGS, *KERNEL_SETTINGS) if self.has_learned_prior else ()
+        init = (one.name for one in fields(Experiment) if one.name.startswith("init"))
+        defaults = {name: getattr(Experiment(), name) for name in (*init, *learned, "freeze_norm")}
+        return replace(self, freeze=(NOTHING,), unfreeze_epochs=(), twin=False, **defaults)
 
     def _set_init(self) -> None:
         for name in ("init_include", "init_exclude", "init_match", "init_rename", "init_adapt"):

@@ -172,6 +172,16 @@ def test_from_scratch_takes_back_all_that_transfers_or_freezes_and_nothing_else(
     assert scratch == Experiment(epochs=7, seed=3, model="unet-small", freeze="none")
 
 
+def test_a_prior_from_other_networks_is_a_transfer_and_a_gaussian_one_is_not():
+    settings = {"prior": "runs/prior", "kl_weight": 0.5, "kl_epochs": 2, "prior_kernels": 64}
+    learned = Experiment(model="unet3d-bayesian", twin=True, **settings)
+    assert learned.from_scratch() == Experiment(model="unet3d-bayesian", freeze="none")
+    gaussian = Experiment(prior="gaussian", prior_sigma=0.2, kl_weight=0.5, init="runs/source")
+    assert gaussian.from_scratch() == Experiment(prior="gaussian", prior_sigma=0.2, kl_weight=0.5, freeze="none")
+    with pytest.raises(InputError, match="the same training"):
+        Experiment(prior="gaussian", twin=True)
+
+
 @pytest.mark.parametrize("freeze", [(), "none"])
 def test_a_twin_of_what_begins_at_random_is_refused(freeze):
     with pytest.raises(InputError, match="twin is true, but init is 'random' and nothing is frozen"):

@@ -40,6 +40,18 @@ def test_training_stops_early_and_the_rate_falls_on_a_plateau(prepared, small_mo
     assert run.history["learning_rate"].iloc[-1] < 1e-9
 
 
+def test_training_ends_when_the_plateau_has_cut_the_rate_below_the_least(prepared, small_model, tmp_path):
+    from mstl.training.fit import fit
+
+    settings = {"epochs": 30, "steps_per_epoch": 1, "batch_size": 1, "learning_rate": 1e-9, "plateau_factor": 0.1}
+    run = fit(
+        small_model(), prepared.select(["s0"]), prepared.select(["s1"]), out=tmp_path / "run",
+        plateau_patience=1, stop_rate=5e-10, **settings,
+    )  # fmt: skip
+    assert 2 <= len(run.history) < 30
+    assert run.history["learning_rate"].tolist() == pytest.approx([1e-9] * len(run.history))
+
+
 RESTARTS = {"epochs": 6, "steps_per_epoch": 2, "batch_size": 2, "decay": "cosine", "restarts": 2}
 
 
