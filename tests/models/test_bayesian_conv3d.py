@@ -1,3 +1,8 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -139,13 +144,12 @@ def test_a_saved_model_comes_back(name, tmp_path):
     np.testing.assert_array_equal(twin.log_variance, layer.log_variance)
 
 
-def test_replicas_draw_noise_of_their_own():
-    strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU")[:1])
-    with strategy.scope():
-        model = network(layer_of())
-        model.compile(keras.optimizers.SGD(0.1), "mse")
-    loss = model.fit(random(2, 4, 4, 4, 2), random(2, 4, 4, 4, 3), verbose=0).history["loss"]
-    assert np.isfinite(loss).all()
+def test_replicas_draw_noise_of_their_own_and_the_same_again_by_the_seed_of_a_training():
+    command = [sys.executable, "-m", "tests.models.bayesian_replicas"]
+    done = subprocess.run(command, capture_output=True, check=True, text=True, cwd=Path(__file__).parents[2])
+    first, again = json.loads(done.stdout.splitlines()[-1])
+    assert first == again
+    assert first[0] != first[1]
 
 
 def test_bayesian_layers_are_found_in_nested_models_in_the_order_of_the_data():
