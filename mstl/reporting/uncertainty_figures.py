@@ -3,19 +3,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.scale import SymmetricalLogScale
 
 from mstl.evaluation.calibration import pooled
-from mstl.reporting.colours import BLUE, GREY, ORANGE, VERMILION
+from mstl.reporting.colours import BLUE, GREY, ORANGE, SKY, VERMILION
 from mstl.reporting.figures import INK, PREDICTION, REFERENCE, plain, sheet, tidy
 from mstl.reporting.slices import pick_slices
 
-COLOURS = "magma"  # from black to pale yellow, in even steps of brightness, also for eyes that miss a colour
+COLOURS = LinearSegmentedColormap.from_list("ice", ("black", BLUE, SKY, "white"))  # orange outlines stand out on it
 FAINT = {"linewidths": 0.7}
 ROW_INCHES = 0.3  # of a case's volumes
 LINEAR_ML = 0.1  # below it the axis of volumes is linear
@@ -43,8 +43,7 @@ def uncertainty_sheet(
     rows = [("", image[picked], [(mask[picked], styles[name]) for name, mask in masks.items()])]
     faint = [(masks["reference"][picked], REFERENCE | FAINT)] if "reference" in masks else []
     tops = {name: top or float(values[picked].max()) or 1.0 for name, (values, top) in maps.items()}
-    paint = matplotlib.colormaps[COLOURS]
-    rows += [(name, paint(values[picked] / tops[name])[..., :3], faint) for name, (values, _) in maps.items()]
+    rows += [(name, COLOURS(values[picked] / tops[name])[..., :3], faint) for name, (values, _) in maps.items()]
     heights = np.arange(len(image)) * spacing[0] if positions is None else np.asarray(positions)
     legend = {f"{name} {mask.sum() * np.prod(spacing) / 1000:.2f} ml": styles[name] for name, mask in masks.items()}
     figure = sheet(rows, heights=heights[picked], spacing=spacing, title=title, legend=legend)
