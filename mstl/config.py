@@ -24,7 +24,8 @@ TWIN = "twin"  # folder, in the run of an experiment with `twin`, of the trainin
 FREEZE_NORMS = ("freeze", "train")
 FROM_ZERO = ("context", "kl_epochs", "restarts")  # whole numbers that may be 0
 NO_PRIOR, GAUSSIAN_PRIOR = "none", "gaussian"
-KL_SETTINGS, GAUSSIAN_SETTINGS, KERNEL_SETTINGS = ("kl_weight", "kl_epochs"), ("prior_sigma",), ("prior_kernels",)
+KL_SETTINGS, GAUSSIAN_SETTINGS = ("kl_weight", "kl_epochs", "variance_rate"), ("prior_sigma",)
+KERNEL_SETTINGS = ("prior_kernels", "prior_start")
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ class Training:
 
     A Bayesian model may have a `prior`: "none", "gaussian" (independent weights of standard deviation `prior_sigma`),
     or the file or folder of `mstl pretrain kernel-prior`. The KL divergence from it counts `kl_weight` times, which is
-    reached from 0 along a line over the first `kl_epochs` epochs; a step looks at `prior_kernels` kernels. `loss: auto`
-    is the cross-entropy then. See `mstl.training.variational`.
+    reached from 0 along a line over the first `kl_epochs` epochs; a step looks at `prior_kernels` kernels. With
+    `prior_start` the kernels begin as draws of a learned prior, whatever they were before. Log variances learn at
+    `variance_rate` times the learning rate. `loss: auto` is the cross-entropy then. See `mstl.training.variational`.
     """
 
     loss: str = AUTO
@@ -97,6 +99,8 @@ class Training:
     kl_weight: float = 1.0
     kl_epochs: int = 0
     prior_kernels: int = 2048
+    prior_start: bool = False
+    variance_rate: float = 1.0
 
     def __post_init__(self) -> None:
         self._set_freezing()
@@ -169,6 +173,8 @@ class Training:
             raise InputError(f"prior_sigma is {self.prior_sigma}; a number above 0 is expected, as 0.1.")
         if not 0 <= self.kl_weight < math.inf:
             raise InputError(f"kl_weight is {self.kl_weight}; at least 0 is expected, as 1.")
+        if not 0 <= self.variance_rate < math.inf:
+            raise InputError(f"variance_rate is {self.variance_rate}; at least 0 is expected, as 10.")
         if self.prior != NO_PRIOR and GRADUAL in self.freeze:
             raise InputError(f"freeze is '{GRADUAL}' and prior '{self.prior}', which do not go together. Give one.")
         foreign = {NO_PRIOR: KL_SETTINGS + KERNEL_SETTINGS + GAUSSIAN_SETTINGS, GAUSSIAN_PRIOR: KERNEL_SETTINGS}

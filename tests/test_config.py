@@ -38,8 +38,8 @@ BY_NAME = {
 }
 PRIORS = [
     {},
-    {"prior": "gaussian", "prior_sigma": 0.3, "kl_weight": 0.5, "kl_epochs": 3},
-    {"prior": "runs/prior", "kl_weight": 0.0, "prior_kernels": 64},
+    {"prior": "gaussian", "prior_sigma": 0.3, "kl_weight": 0.5, "kl_epochs": 3, "variance_rate": 10.0},
+    {"prior": "runs/prior", "kl_weight": 0.0, "prior_kernels": 64, "prior_start": True},
 ]
 OF_PRIORS = {"prior", *PRIORS[1], *PRIORS[2]}
 SCHEDULES = [
@@ -125,6 +125,8 @@ def test_what_to_freeze_is_a_policy_or_a_list_and_epochs_a_number_or_a_list(tmp_
         ({"stop_rate": 0.1, "plateau_patience": 5}, "stop_rate is 0.1; it is for a learning_rate above it (0.001)"),
         ({"prior": "gaussian", "prior_sigma": 0.0}, "prior_sigma is 0.0; a number above 0"),
         ({"prior": "gaussian", "kl_weight": float("nan")}, "kl_weight is nan; at least 0"),
+        ({"prior": "gaussian", "variance_rate": -1.0}, "variance_rate is -1.0; at least 0"),
+        ({"prior": "gaussian", "prior_start": True}, "prior_start is True, but prior is 'gaussian'"),
         ({"prior": "gaussian", "kl_epochs": -1}, "kl_epochs is -1; at least 0"),
         ({"prior": "prior.h5", "prior_kernels": 0}, "prior_kernels is 0; at least 1"),
         ({"prior": "gaussian", "freeze": "gradual", "unfreeze_epochs": (5,)}, "which do not go together"),

@@ -21,6 +21,7 @@ from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.loop import run_epochs
 from mstl.training.losses import get_loss
 from mstl.training.metrics import training_metrics
+from mstl.training.posterior_adam import PosteriorAdam
 from mstl.training.posterior_guard import PosteriorGuard
 from mstl.training.precision import check_built
 from mstl.training.recorder import RunRecorder
@@ -29,7 +30,7 @@ from mstl.training.run_folder import Sides, check_apart, open_run_folder, subjec
 from mstl.training.schedule import has_ended, monitored
 from mstl.training.state import load_state
 from mstl.training.variational import KLSchedule, variational
-from mstl.training.weight_prior import prior_for
+from mstl.training.weight_prior import GaussianPrior, LearnedPrior, prior_for
 from mstl.transfer.origin import describe_origins, origins_of
 
 
@@ -81,7 +82,7 @@ def fit(
         _set_batch_norm(model, training)
         metrics = training_metrics(num_classes=classes, labels=train.labels)
         trained = model if prior is None else variational(model, prior, train, training)
-        trained.compile(keras.optimizers.Adam(training.learning_rate), loss, metrics)
+        trained.compile(_optimizer(prior, training), loss, metrics)
         if prior:
             callbacks = [KLSchedule(training), PosteriorGuard(), *callbacks]
         if thawing:
@@ -90,6 +91,8 @@ def fit(
         proof, history = FreezeProof(folder / FREEZE, trained, report), []
         if not (folder / STATE).exists():
             write_json(folder / TRANSFER, describe_origins(model))
+            if training.prior_start:
+                prior.start(seed=training.seed)
         else:
             proof.resume()
             history = load_state(folder / STATE, trained)
@@ -105,6 +108,13 @@ def _loss(training: Training, classes: int) -> str:
     """Name of the loss: with a prior "auto" is minus a log likelihood, which the divergence belongs to."""
     likelihood = "bce" if classes == 1 else "ce"
     return likelihood if training.prior != NO_PRIOR and training.loss == AUTO else training.loss
+
+
+def _optimizer(prior: GaussianPrior | LearnedPrior | None, training: Training) -> keras.optimizers.Optimizer:
+    if prior is None:
+        return keras.optimizers.Adam(training.learning_rate)
+    variances = [layer.log_variance for layer in prior.layers.values()]
+    return PosteriorAdam(training.learning_rate, variances=variances, variance_rate=training.variance_rate)
 
 
 def _set_batch_norm(model: keras.Model, training: Training) -> None:

@@ -37,6 +37,8 @@ class LearnedPrior:
     them: in each step they see about `kernels`, drawn anew without replacement, from each group its share. Their
     mean stands for the group's, so that the expectation over draws is the bound of all.
 
+    `start` makes the posterior's means draws of the prior, which Atanov et al. (2018) found to speed up training.
+
     `coders` has a model a group: its `encoder` learns on, its `decoder`, the prior, does not. Raises `InputError` for a
     prior of other groups, and for Bayesian layers without 3x3x3 kernels.
     """
@@ -53,9 +55,18 @@ class LearnedPrior:
         counts = {name: sum(map(_kernels, layers.values())) for name, layers in groups.items()}
         share = min(1.0, kernels / sum(counts.values()))
         self.seen = {name: max(1, round(share * count)) for name, count in counts.items()}
-        self.groups, self.counts = groups, counts
+        self.prior, self.groups, self.counts = prior, groups, counts
         self.scales = {name: prior.groups[name].scale for name in groups}
         self.coders = [Coders(name, prior.groups[name]) for name in groups]
+
+    def start(self, *, seed: int) -> None:
+        """Make the means of all layers that train draws of the prior, by `seed`."""
+        for number, (name, layers) in enumerate(self.groups.items()):
+            drawn = self.prior.sample(name, self.counts[name], seed=seed + number)
+            columns, sizes = tf.transpose(tf.reshape(drawn, (len(drawn), -1))), list(map(_kernels, layers.values()))
+            for layer, own in zip(layers.values(), tf.split(columns, sizes, axis=1), strict=True):
+                if layer.trainable:
+                    layer.kernel.assign(tf.reshape(own, layer.kernel.shape))
 
     def divergence(self, seed: tf.Tensor) -> tf.Tensor:
         """One draw of the bound of all kernels, nats, a scalar; the same `seed`, int32 `(2,)`, draws the same."""

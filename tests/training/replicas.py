@@ -25,10 +25,11 @@ from tests.gans import sides_of
 from tests.training.bayesian import bayesian_network
 
 SLICES = {"augment": "none", "keep": "lesion", "batch_norm_momentum": 0.9, "batch_size": 4, "learning_rate": 1e-2}
+VOLUMES = {"augment": "none", "epochs": 2, "steps_per_epoch": 2, "batch_size": 2}
 TRAININGS = {
     "slices": {**SLICES, "epochs": 2, "loss": "bce_dice"},
-    "volumes": {"augment": "none", "epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "loss": "bce"},
-    "prior": {"augment": "none", "epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "prior": "gaussian"},
+    "volumes": {**VOLUMES, "loss": "bce"},
+    "prior": {**VOLUMES, "loss": "bce", "prior": "gaussian", "variance_rate": 10},
     "gan": {**GAN_SETTINGS, "epochs": 1, "validation_steps": None, "augment": "none"},
 }
 

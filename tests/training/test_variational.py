@@ -167,6 +167,16 @@ def test_a_stopped_training_resumes_to_the_same_weights(prepared, tmp_path, smal
         np.testing.assert_array_equal(whole.history[name], resumed.history[name])
 
 
+def test_a_start_at_the_prior_is_where_the_training_begins(prepared, tmp_path, small_prior):
+    starts = {}
+    for start in (False, True):
+        network, settings = bayesian_network(), {**SETTINGS, "epochs": 1, "learning_rate": 0.0}
+        before = network.get_layer("first").kernel.numpy()
+        fit(network, sides(prepared)[0], out=tmp_path / str(start), prior_start=start, **small_prior, **settings)
+        starts[start] = np.array_equal(network.get_layer("first").kernel, before)
+    assert starts == {False: True, True: False}
+
+
 @pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_trains_with_a_prior(prepared, tmp_path, small_prior, name):
     with precision(name):

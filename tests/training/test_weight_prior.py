@@ -80,6 +80,18 @@ def test_gradients_reach_means_variances_and_the_encoder_but_not_the_decoder():
     assert all(gradient is not None and np.any(gradient.numpy()) for gradient in gradients)
 
 
+def test_a_start_at_the_prior_draws_the_kernels_of_layers_that_train():
+    network = bayesian_network()
+    prior = LearnedPrior(network, prior_of(network, small_vae()), kernels=4)
+    network.get_layer("second").trainable = False
+    kept = network.get_layer("second").kernel.numpy()
+    prior.start(seed=3)
+    drawn = prior.prior.sample("encoder_full", 9, seed=3)
+    kernels = network.get_layer("first").kernel.numpy()
+    np.testing.assert_array_equal(kernels[:, :, :, 1, 2], drawn[5])  # the second channel in, the third out
+    np.testing.assert_array_equal(network.get_layer("second").kernel, kept)
+
+
 def test_each_group_has_a_share_of_the_kernels_and_at_least_one():
     from mstl.models.bayesian_unet3d import bayesian_unet3d
 
