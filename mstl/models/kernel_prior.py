@@ -26,8 +26,8 @@ class GroupPrior:
     """The prior of one group: `layers` that it was learned from, and the autoencoder of their kernels over `scale`.
 
     `scale` brings kernels to the unit scale of the autoencoder, whose means are in (-1, 1): see `unit_scale`.
-    `examples`, float32 `(n, 3, 3, 3)` in the scale of the networks, are kernels that it did not learn from, to be looked
-    at beside samples.
+    `examples`, float32 `(n, 3, 3, 3)` in the scale of the networks, are kernels that it did not learn from, to be seen
+    beside samples.
     """
 
     layers: tuple[str, ...]

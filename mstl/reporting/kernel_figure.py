@@ -27,6 +27,7 @@ def kernel_sheet(prior: KernelPrior, *, seed: int = 0) -> Figure:
     """
     count = len(prior.groups)
     figure = Figure(figsize=(12, 1.62 * count + 0.5), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.05)
     panels = figure.subplots(count, 3, squeeze=False, width_ratios=(5, 5, 2.2))
     for row, (name, group) in zip(panels, prior.groups.items(), strict=True):
         samples = prior.sample(name, SAMPLES, seed=seed)
@@ -80,7 +81,7 @@ def _draw_slices(axes: Axes, kernels: np.ndarray, *, limit: float) -> None:
 
 def _draw_norms(axes: Axes, examples: np.ndarray, samples: np.ndarray) -> None:
     norms = {"networks": (examples, BLUE, "-"), "prior": (samples, VERMILION, "--")}
-    values = {name: np.linalg.norm(kernels.reshape(len(kernels), -1), axis=1) for name, (kernels, *_) in norms.items()}
+    values = {name: np.sqrt((kernels**2).sum(axis=(1, 2, 3))) for name, (kernels, *_) in norms.items()}
     bins = np.linspace(0, max(np.quantile(one, 0.995) for one in values.values() if len(one)) * 1.05, 25)
     for name, (_, colour, style) in norms.items():
         if len(values[name]):
