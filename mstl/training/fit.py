@@ -1,18 +1,19 @@
 """Training: prepared cases and a model in, a run folder out; killed at any moment, it can go on exactly."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from mstl._keras import keras
+from mstl._keras import keras, tf
 from mstl.config import AUTO, GAUSSIAN_PRIOR, NO_PRIOR, Experiment, Training, input_channels
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 from mstl.files import write_json
 from mstl.models import recipe_of
+from mstl.models.bayesian_conv3d import bayesian_layers
 from mstl.models.synchronised import synchronise
 from mstl.training.batches import training_batches
 from mstl.training.distribute import agree, check_batch, describe_strategy, own_folder
@@ -30,8 +31,10 @@ from mstl.training.run_folder import Sides, check_apart, open_run_folder, subjec
 from mstl.training.schedule import has_ended, monitored
 from mstl.training.state import load_state
 from mstl.training.variational import KLSchedule, variational
-from mstl.training.weight_prior import GaussianPrior, LearnedPrior, prior_for
+from mstl.training.weight_prior import prior_for
 from mstl.transfer.origin import describe_origins, origins_of
+
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def fit(
@@ -66,8 +69,7 @@ def fit(
     check_apart(sides)
     _check_masks({"train": train, "validation": validation})
     _check_model(model, train, training)
-    classes = model.output_shape[-1]
-    loss = get_loss(_loss(training, classes), num_classes=classes, ce_weight=training.ce_weight)
+    loss = _loss(model, training)  # this and the next may refuse: before the folder
     sampler, held_out = training_batches(model, train, validation, training)
     report, thawing = freeze_for(model, training)
     strategy = model.distribute_strategy
@@ -79,23 +81,15 @@ def fit(
     begun = {"preparation": train.preparation, "environment": facts}
     with own_folder(out, resume=resume) as folder, strategy.scope():
         open_run_folder(folder, experiment, **begun, resume=resume)
-        _set_batch_norm(model, training)
-        metrics = training_metrics(num_classes=classes, labels=train.labels)
         trained = model if prior is None else variational(model, prior, train, training)
-        trained.compile(_optimizer(prior, training), loss, metrics)
+        _compile(trained, model, training, loss, labels=train.labels)
         if prior:
             callbacks = [KLSchedule(training), PosteriorGuard(), *callbacks]
         if thawing:
             thawing.build_optimizer()
             callbacks = [thawing, *callbacks]
-        proof, history = FreezeProof(folder / FREEZE, trained, report), []
-        if not (folder / STATE).exists():
-            write_json(folder / TRANSFER, describe_origins(model))
-            if training.prior_start:
-                prior.start(seed=training.seed)
-        else:
-            proof.resume()
-            history = load_state(folder / STATE, trained)
+        proof = FreezeProof(folder / FREEZE, trained, report)
+        history = _begin(folder, trained, model, training, proof)
         agree(strategy, out, {**experiment.to_dict(), "prepared": ""}, facts["inputs"], len(history))
         proof.begin()
         if not has_ended(training, monitored(history)):
@@ -104,17 +98,37 @@ def fit(
     return Run(out, model=model)
 
 
-def _loss(training: Training, classes: int) -> str:
-    """Name of the loss: with a prior "auto" is minus a log likelihood, which the divergence belongs to."""
-    likelihood = "bce" if classes == 1 else "ce"
-    return likelihood if training.prior != NO_PRIOR and training.loss == AUTO else training.loss
+def _loss(model: keras.Model, training: Training) -> Loss:
+    """The loss of the settings; with a prior "auto" is minus a log likelihood, which the divergence belongs to."""
+    classes, name = model.output_shape[-1], training.loss
+    if training.prior != NO_PRIOR and name == AUTO:
+        name = "bce" if classes == 1 else "ce"
+    return get_loss(name, num_classes=classes, ce_weight=training.ce_weight)
 
 
-def _optimizer(prior: GaussianPrior | LearnedPrior | None, training: Training) -> keras.optimizers.Optimizer:
-    if prior is None:
-        return keras.optimizers.Adam(training.learning_rate)
-    variances = [layer.log_variance for layer in prior.layers.values()]
-    return PosteriorAdam(training.learning_rate, variances=variances, variance_rate=training.variance_rate)
+def _compile(
+    trained: keras.Model, model: keras.Model, training: Training, loss: Loss, *, labels: tuple[int, ...]
+) -> None:
+    """Make `trained`, which is `model` or holds it, ready to train."""
+    _set_batch_norm(model, training)
+    optimizer = keras.optimizers.Adam(training.learning_rate)
+    if training.prior != NO_PRIOR:
+        variances = [layer.log_variance for layer in bayesian_layers(model).values()]
+        optimizer = PosteriorAdam(training.learning_rate, variances=variances, variance_rate=training.variance_rate)
+    trained.compile(optimizer, loss, training_metrics(num_classes=model.output_shape[-1], labels=labels))
+
+
+def _begin(
+    folder: Path, trained: keras.Model, model: keras.Model, training: Training, proof: FreezeProof
+) -> list[dict]:
+    """The history of the state that is gone on from; without one note where the weights came from, and none."""
+    if (folder / STATE).exists():
+        proof.resume()
+        return load_state(folder / STATE, trained)
+    write_json(folder / TRANSFER, describe_origins(model))
+    if training.prior_start:
+        trained.prior.start(seed=training.seed)
+    return []
 
 
 def _set_batch_norm(model: keras.Model, training: Training) -> None:
