@@ -45,7 +45,7 @@ def plan_row(
     """What becomes of one weight of the model; `rules` and `axis` as of `mstl.transfer.adapt.find_change`."""
     match = matches.get(target.path)
     if match is None and target.own:
-        return PlanRow("kept", target.path, None, target.shape, None, "the model's own: the file has none for it")
+        return PlanRow("kept", target.path, None, target.shape, None, "the model's own")
     if match is None:
         reason = matches.doubts.get(target.path, "no tensor of the file belongs to it")
         return PlanRow("no source", target.path, None, target.shape, None, reason)
