@@ -43,9 +43,9 @@ def kernel_vae(*, latent: int = LATENT, log_variance_range: Sequence[float] = LO
     middle, a 1x1x1 kernel, is the layer here.
 
     latent: numbers of a code. log_variance_range: (lowest, highest) log variance of an element that the decoder can
-    give, through a tanh as its mean, which is in (-1, 1). The published (-1, 1) has standard deviations of 0.6 at least,
-    where kernels of unit scale have about 0.3 in all: held-out kernels of a trained network got a bound of -14.3 nats
-    with it, -2.0 with the default, and -4.5 from a Gaussian of each element.
+    give, through a tanh as its mean, which is in (-1, 1). The published (-1, 1) means standard deviations of at least
+    0.6, where kernels of unit scale have about 0.3 in all: held-out kernels of a trained network got a bound of -14.3
+    nats with it, -2.0 with the default, and -4.5 from a Gaussian of each element.
     Raises `InputError` for a latent below 1, and a range that is none.
 
     Source: Kuzina et al. 2019, doi 10.3389/fnins.2019.00844; Atanov et al. 2018, arXiv 1810.06943.

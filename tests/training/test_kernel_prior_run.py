@@ -20,7 +20,7 @@ def test_it_gives_the_prior_its_settings_and_its_tables(run):
 
 
 def test_another_folder_is_an_error_in_a_line(run, tmp_path):
-    with pytest.raises(InputError, match="is not a run .* Make one with 'mstl pretrain kernel-prior'"):
+    with pytest.raises(InputError, match=r"is not a run .* Make one with 'mstl pretrain kernel-prior'"):
         KernelPriorRun(tmp_path)
     (tmp_path / "experiment.yaml").write_text("pretraining: gan\n")
     with pytest.raises(InputError, match="is a run of 'mstl pretrain gan'; one of 'mstl pretrain kernel-prior' is"):

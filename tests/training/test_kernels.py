@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from mstl.errors import InputError
+from mstl.models.bayesian_unet3d import bayesian_unet3d
 from mstl.models.tree import layers_of
 from mstl.training.kernels import collect_kernels, kernel_table, network_files
 from mstl.training.state import save_weights
-from tests.kernels import GROUPS, KERNELS, drawn_network, small_network, write_networks
+from tests.kernels import FILTERS, GROUPS, KERNELS, drawn_network, small_network, write_networks
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,15 @@ def test_kernels_of_tiny_norm_are_dropped_and_counted(networks, model, tmp_path)
     assert row[["kernels", "dropped"]].to_numpy().tolist() == [[28, 8]]
     assert len(table) == 6 * 3
     assert len(collect_kernels(networks, model, smallest_norm=0)["decoder_full"].values) == 160
+
+
+def test_a_bayesian_network_gives_the_means_of_its_posterior(model, tmp_path):
+    bayesian = bayesian_unet3d(channels=1, num_classes=2, filters=FILTERS)
+    save_weights(tmp_path / "bayesian.h5", bayesian)
+    for network in (model, bayesian):
+        kernels = collect_kernels([tmp_path / "bayesian.h5"], network, fewest=1)["encoder_full"]
+        means = layers_of(bayesian)["encoder1_conv"].kernel.numpy()
+        assert np.array_equal(kernels.values[:4], np.moveaxis(means[..., 0, :], -1, 0))
 
 
 def run_of(folder, networks, *names):
