@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mstl.models.kernel_prior import GroupPrior, KernelPrior
-from mstl.reporting.figures import BLUE, GREY, INK, ORANGE, TRAINING, VALIDATION, VERMILION, tidy
+from mstl.reporting.figures import BLUE, INK, ORANGE, TRAINING, VALIDATION, VERMILION, tidy
 
 ROWS, COLUMNS = 4, 14  # kernels of a group that are drawn
 GAP = 1  # pixels between two kernels
@@ -76,7 +76,7 @@ def _draw_slices(axes: Axes, kernels: np.ndarray, *, limit: float) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    axes.patch.set(facecolor=GREY, alpha=0.4)
+    axes.patch.set_visible(False)
 
 
 def _draw_norms(axes: Axes, examples: np.ndarray, samples: np.ndarray) -> None:
