@@ -11,6 +11,7 @@ from mstl.models.bayesian_conv3d import bayesian_layers
 from mstl.models.kernel_prior import KernelPrior
 from mstl.training.fit import fit
 from mstl.training.precision import precision
+from mstl.training.profile import Profiler
 from mstl.training.state import reseed
 from mstl.training.variational import Variational, kl_weight, variational
 from mstl.training.weight_prior import GaussianPrior, LearnedPrior
@@ -200,3 +201,12 @@ def test_a_prior_for_a_plain_model_is_refused_before_anything_is_written(prepare
     with pytest.raises(InputError, match="has no Bayesian layer"):
         fit(plain, *sides(prepared), out=tmp_path / "run", prior="gaussian", **SETTINGS)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_training_with_a_prior_can_be_profiled(prepared, tmp_path, small_prior):
+    profiler = Profiler(tmp_path / "profile", steps=1)
+    settings = {**SETTINGS, "epochs": 1}
+    fit(bayesian_network(), sides(prepared)[0], out=tmp_path / "run", callbacks=[profiler], **small_prior, **settings)
+    summary = read_json(tmp_path / "profile" / "summary.json")
+    assert summary["model"] == "variational_tiny"
+    assert summary["frozen"] == sum(value.numpy().size for value in small_vae().decoder.weights)
