@@ -12,14 +12,17 @@ from matplotlib.ticker import NullFormatter
 from mstl.reporting.colours import VERMILION
 from mstl.reporting.figures import INK, TRAINING, VALIDATION, tidy
 
+DIVERGENCE = {"color": INK, "lw": 1.4, "ls": ":", "label": "weighted divergence"}
 MINIMUM = {"color": TRAINING["color"], "ls": "", "marker": "v", "ms": 6, "label": "weights kept"}
 
 
 def learning_curves(history: pd.DataFrame, *, minima: Sequence[int] = ()) -> Figure:
     """Loss, Dice and learning rate over the epochs; the epoch of the best validation Dice is marked.
 
-    `history` has the columns epoch, loss, dice, learning_rate and, with validation, val_loss and val_dice;
-    absent columns are left out. `minima` are epochs at which a learning rate with restarts was lowest.
+    `history` has the columns epoch, loss, dice, learning_rate and, with validation, val_loss and val_dice; absent
+    columns are left out. Of a training with a prior of its weights the loss is shown by its terms, on a logarithmic
+    axis: `data`, which validation has too, and `kl_weight` times `kl`. `minima` are epochs at which a learning rate
+    with restarts was lowest.
     """
     figure = Figure(figsize=(11, 3.0), layout="constrained")
     panels = figure.subplots(1, 3)
@@ -27,14 +30,16 @@ def learning_curves(history: pd.DataFrame, *, minima: Sequence[int] = ()) -> Fig
                                  strict=True):
         tidy(axes, title=label)
         axes.set_xlabel("Epoch", color=INK)
-        for column, style in ((name, TRAINING), (f"val_{name}", VALIDATION)):
+        shown = "data" if name == "loss" and "data" in history else name
+        for column, style in ((shown, TRAINING), (f"val_{name}", VALIDATION)):
             if column in history:
                 marker = "o" if len(history) < 3 else None
                 axes.plot(history["epoch"], history[column], marker=marker, ms=4, **style)
         axes.xaxis.get_major_locator().set_params(integer=True)
     panels[1].set_ylim(0, 1)
     _rate_axis(panels[2], history.get("learning_rate", pd.Series(dtype=float)))
-    panels[0].legend(loc="upper right", frameon=False, labelcolor=INK, fontsize=9)
+    _add_divergence(panels[0], history)
+    panels[0].legend(loc="best" if "kl" in history else "upper right", frameon=False, labelcolor=INK, fontsize=9)
     _mark_best(panels, history)
     _mark_minima(panels[2], history, minima)
     return figure
@@ -66,6 +71,14 @@ def _rate_axis(axes: Axes, rates: pd.Series) -> None:
     apart = all(high > 1.5 * low for low, high in itertools.pairwise(values))
     if 0 < len(values) <= 5 and apart:
         axes.set_yticks(values, labels=[f"{value:.2g}".replace("e-0", "e-") for value in values])
+
+
+def _add_divergence(axes: Axes, history: pd.DataFrame) -> None:
+    """The other term of a loss that holds the divergence of the weights from their prior."""
+    if "kl" in history:
+        axes.plot(history["epoch"], history["kl_weight"] * history["kl"], **DIVERGENCE)
+        axes.set_yscale("log")
+        tidy(axes, title="Loss, by its terms")
 
 
 def _mark_minima(axes: Axes, history: pd.DataFrame, minima: Sequence[int]) -> None:

@@ -42,3 +42,11 @@ def test_each_minimum_of_a_rate_with_restarts_is_marked():
 def test_a_rate_without_restarts_has_no_minimum_to_mark(experiment):
     assert minima_of(experiment, HISTORY) == []
     assert "weights kept" not in to_svg(learning_curves(HISTORY))
+
+
+def test_a_loss_with_a_divergence_is_shown_by_its_terms():
+    history = HISTORY.assign(data=[0.6, 0.3, 0.2], kl=[2.0, 1.0, 0.8], kl_weight=[0.0, 0.25, 0.5])
+    loss = learning_curves(history).axes[0]
+    assert loss.get_yscale() == "log"
+    assert [line.get_ydata().tolist() for line in loss.lines[:3]] == [[0.6, 0.3, 0.2], [1.1, 0.7, 0.8], [0, 0.25, 0.4]]
+    assert "weighted divergence" in to_svg(learning_curves(history))
