@@ -66,6 +66,9 @@ def _origin_sentence(origins: Origins) -> str:
 def _frozen_sentence(frozen: Frozen) -> str:
     total = sum(map(block_size, frozen.groups))
     stays = [group["frozen"] for group in frozen.groups]
+    if not any(stays) and frozen.tensors:  # they are of the prior, which no block holds
+        verdict = _verdict(frozen.tensors, thawed=False)
+        return f"Nothing of the network was frozen, the prior of its weights was: {verdict}."
     if not any(stays):
         return "Nothing was frozen: training was free to change every weight."
     thawed = sorted({tensor.thawed_after for tensor in frozen.tensors if tensor.thawed_after is not None})

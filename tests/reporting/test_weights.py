@@ -88,6 +88,14 @@ def test_nothing_frozen_is_said_so(tell, frozen):
     assert section["proof"] == []
 
 
+def test_a_prior_that_stayed_is_told_where_the_network_was_free(tell, frozen):
+    groups = blocks(("encoder1", 0, 7), names=("frozen", "trainable"))
+    tensors = [{**row, "unchanged": True} for row in frozen["tensors"]]
+    told = tell(None, {**frozen, "groups": groups, "tensors": tensors})["sentences"][1]
+    assert told.startswith("Nothing of the network was frozen, the prior of its weights was:")
+    assert told.endswith("every one unchanged to the bit after training.")
+
+
 def test_a_training_that_has_not_ended_proves_nothing_yet(tell, frozen):
     frozen["tensors"][1] |= {"unchanged": None, "sha256_after": None}
     section = tell(None, frozen)
