@@ -45,6 +45,9 @@ class Training:
     slice). `batch_norm_momentum` (None: as built, 0.99) says how long batch norm remembers: a training of a few hundred
     steps wants 0.9, or its moving statistics, which prediction uses, still hold the initial ones.
 
+    Every step of Adam takes `weight_decay` times the learning rate off each kernel (decoupled, Loshchilov and Hutter
+    2019, arXiv 1711.05101), 1 to 3 where a training of some hundred steps shall forget the noise that it began with.
+
     Sampling of slices: `keep` is "lesion", "balanced", "brain" or "all"; `crop` a side in pixels (None: whole
     slices); `context` neighbouring slices at each side as further channels. Of volumes, for a 3D model: `patch` are
     sides (D, H, W) in voxels, one number a cube (none: whole volumes); `lesion_patches` is the share of patches around
@@ -76,6 +79,7 @@ class Training:
     stop_patience: int | None = None
     stop_rate: float = 0.0
     restarts: int = 0
+    weight_decay: float = 0.0
     epochs: int = 50
     steps_per_epoch: int | None = None
     validation_steps: int | None = None
@@ -116,7 +120,7 @@ class Training:
         check_rate(self.learning_rate)
         if not 0 < self.plateau_factor < 1:
             raise InputError(f"plateau_factor is {self.plateau_factor}; between 0 and 1 is expected, as 0.2.")
-        check_counts(self, names=["ce_weight", "stop_rate"], least=0)
+        check_counts(self, names=["ce_weight", "stop_rate", "weight_decay"], least=0)
         self._check_restarts()
         self._check_stop_rate()
 
@@ -177,6 +181,8 @@ class Training:
             raise InputError(f"variance_rate is {self.variance_rate}; at least 0 is expected, as 10.")
         if self.prior != NO_PRIOR and GRADUAL in self.freeze:
             raise InputError(f"freeze is '{GRADUAL}' and prior '{self.prior}', which do not go together. Give one.")
+        if self.prior != NO_PRIOR and self.weight_decay:
+            raise InputError(f"weight_decay is {self.weight_decay}, but weights have a prior already. Leave it out.")
         foreign = {NO_PRIOR: KL_SETTINGS + KERNEL_SETTINGS + GAUSSIAN_SETTINGS, GAUSSIAN_PRIOR: KERNEL_SETTINGS}
         for name in foreign.get(self.prior, GAUSSIAN_SETTINGS):
             if getattr(self, name) != getattr(Training, name):

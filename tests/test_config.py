@@ -37,11 +37,11 @@ BY_NAME = {
     "train_subjects": st.just(()),
 }
 PRIORS = [
-    {},
+    {"weight_decay": 2.0},
     {"prior": "gaussian", "prior_sigma": 0.3, "kl_weight": 0.5, "kl_epochs": 3, "variance_rate": 10.0},
     {"prior": "runs/prior", "kl_weight": 0.0, "prior_kernels": 64, "prior_start": True},
 ]
-OF_PRIORS = {"prior", *PRIORS[1], *PRIORS[2]}
+OF_PRIORS = {"prior", *PRIORS[0], *PRIORS[1], *PRIORS[2]}
 SCHEDULES = [
     {},
     {"decay": "cosine", "plateau_patience": 3},
@@ -119,6 +119,8 @@ def test_what_to_freeze_is_a_policy_or_a_list_and_epochs_a_number_or_a_list(tmp_
         ({"restarts": 1, "decay": "cosine", "plateau_patience": 5}, "restarts is 1; it is for decay: cosine without"),
         ({"restarts": 1, "decay": "cosine", "stop_patience": 5}, "restarts is 1; it is for decay: cosine without"),
         ({"restarts": 2, "decay": "cosine", "epochs": 50}, "makes 3 cycles of equal length, and epochs is 50"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0; at least 0"),
+        ({"weight_decay": 1.0, "prior": "gaussian"}, "weight_decay is 1.0, but weights have a prior already"),
         ({"stop_rate": -1e-6, "plateau_patience": 5}, "stop_rate is -1e-06; at least 0"),
         ({"stop_rate": float("nan"), "plateau_patience": 5}, "stop_rate is nan; at least 0"),
         ({"stop_rate": 1e-6}, "stop_rate is 1e-06; it is for a learning_rate above it (0.001) that falls"),

@@ -15,6 +15,7 @@ from mstl.files import write_json
 from mstl.models import recipe_of
 from mstl.models.bayesian_conv3d import bayesian_layers
 from mstl.models.synchronised import synchronise
+from mstl.models.tree import tensors_of
 from mstl.training.batches import training_batches
 from mstl.training.distribute import agree, check_batch, describe_strategy, own_folder
 from mstl.training.environment import environment
@@ -111,11 +112,17 @@ def _compile(
 ) -> None:
     """Make `trained`, which is `model` or holds it, ready to train."""
     _set_batch_norm(model, training)
-    optimizer = keras.optimizers.Adam(training.learning_rate)
+    optimizer = keras.optimizers.Adam(training.learning_rate, weight_decay=training.weight_decay or None)
+    if training.weight_decay:
+        optimizer.exclude_from_weight_decay(_all_but_kernels(model))
     if training.prior != NO_PRIOR:
         variances = [layer.log_variance for layer in bayesian_layers(model).values()]
         optimizer = PosteriorAdam(training.learning_rate, variances=variances, variance_rate=training.variance_rate)
     trained.compile(optimizer, loss, training_metrics(num_classes=model.output_shape[-1], labels=labels))
+
+
+def _all_but_kernels(model: keras.Model) -> list[tf.Variable]:
+    return [tensor.value for tensor in tensors_of(model).values() if not tensor.variable.endswith("kernel")]
 
 
 def _begin(

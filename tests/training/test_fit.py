@@ -16,6 +16,7 @@ from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError, TrainingError
 from mstl.training import recorder
 from mstl.training.fit import fit
+from mstl.transfer.freezing import freeze
 
 SETTINGS = {"epochs": 4, "steps_per_epoch": 3, "batch_size": 2, "augment": "thesis", "learning_rate": 1e-2}
 LONGER = {"epochs": 16, "steps_per_epoch": 3, "batch_size": 2, "learning_rate": 1e-2}
@@ -175,6 +176,18 @@ def test_the_training_learns(prepared, small_model, tmp_path):
     settings = {**SETTINGS, "epochs": 6, "steps_per_epoch": 10, "augment": "none"}
     run = fit(small_model(), *sides(prepared), out=tmp_path / "run", **settings)
     assert run.history["val_dice"].iloc[-1] > 0.8
+
+
+def test_weight_decay_shrinks_kernels_that_train_and_nothing_else(prepared, small_model, tmp_path):
+    model, rate = small_model(), 1e-2
+    freeze(model, "encoder")
+    frozen = [value.numpy() for value in model.non_trainable_weights]
+    settings = {**SETTINGS, "learning_rate": rate, "weight_decay": 1 / rate}  # every step takes off all that was there
+    fit(model, sides(prepared)[0], out=tmp_path / "run", **settings)
+    for tensor in model.trainable_weights:
+        largest = np.abs(tensor.numpy()).max()
+        assert (largest < 3 * rate) == ("kernel" in tensor.name), tensor.name
+    assert equal(frozen, [value.numpy() for value in model.non_trainable_weights])
 
 
 def test_settings_that_are_refused_leave_no_folder(prepared, small_model, tmp_path):
