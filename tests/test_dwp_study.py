@@ -25,8 +25,14 @@ def strategy(request) -> tuple[str, Experiment]:
     return request.param, Experiment.load(STUDY, strategy=request.param)
 
 
-def test_the_study_has_the_four_methods():
-    assert strategies_of(STUDY) == METHODS
+def test_the_study_has_the_source_and_the_four_methods():
+    assert strategies_of(STUDY) == ("source", *METHODS)
+
+
+def test_a_source_network_is_of_the_same_kind_and_kept_at_two_minima():
+    source, target = (Experiment.load(STUDY, strategy=name) for name in ("source", "pr"))
+    assert (source.model, source.model_options, source.loss) == (target.model, target.model_options, target.loss)
+    assert (source.decay, source.restarts, source.weight_decay > 0) == ("cosine", 1, True)
 
 
 def test_methods_differ_only_in_weights_loss_and_freezing(strategy):
