@@ -9,13 +9,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mstl.data.prepared import PreparedCase
+from mstl.files import sha256
 
 PACKAGES = ("mstl", "tensorflow", "tf-keras", "segmentation-models", "albumentations", "numpy", "SimpleITK", "nibabel")
 
 
-def environment(cases: Iterable[PreparedCase], *, seed: int) -> dict:
-    """Versions, platform, seed, git revision (None outside a checkout) and the SHA-256 of each case's inputs."""
-    return {
+def environment(cases: Iterable[PreparedCase], *, seed: int, prior: Path | None = None) -> dict:
+    """Versions, platform, seed, git revision (None outside a checkout) and the SHA-256 of each case's inputs.
+
+    Where weights have a `prior` of a file, its SHA-256 too.
+    """
+    known = {} if prior is None else {"prior": {"file": str(prior.resolve()), "sha256": sha256(prior)}}
+    return known | {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "packages": {name: version(name) for name in PACKAGES},

@@ -32,7 +32,7 @@ from mstl.training.run_folder import Sides, check_apart, open_run_folder, subjec
 from mstl.training.schedule import has_ended, monitored
 from mstl.training.state import load_state
 from mstl.training.variational import KLSchedule, variational
-from mstl.training.weight_prior import prior_for
+from mstl.training.weight_prior import prior_file, prior_for
 from mstl.transfer.origin import describe_origins, origins_of
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -76,7 +76,7 @@ def fit(
     strategy = model.distribute_strategy
     with strategy.scope():
         prior = prior_for(model, training)
-    facts = environment([*train, *(validation or ())], seed=training.seed)
+    facts = environment([*train, *(validation or ())], seed=training.seed, prior=prior_file(training))
     facts["distribution"] = describe_strategy(strategy, batch_size=training.batch_size, precision=training.precision)
     experiment = _experiment(model, training, sides)
     begun = {"preparation": train.preparation, "environment": facts}

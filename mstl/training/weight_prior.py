@@ -10,7 +10,7 @@ from mstl.config import GAUSSIAN_PRIOR, NO_PRIOR, Training
 from mstl.errors import InputError
 from mstl.models.bayesian_conv3d import BayesianConv3D, bayesian_layers
 from mstl.models.kernel_groups import kernel_groups
-from mstl.models.kernel_prior import GroupPrior, KernelPrior
+from mstl.models.kernel_prior import PRIOR, GroupPrior, KernelPrior
 from mstl.training.kernel_bound import Gaussian, gaussian_entropy, gaussian_kl, kernel_cost
 
 PREFIX = "prior_"  # of the names of a prior's parts among those of a network
@@ -129,7 +129,15 @@ def prior_for(model: keras.Model, training: Training) -> GaussianPrior | Learned
         )
     if training.prior == GAUSSIAN_PRIOR:
         return GaussianPrior(layers, sigma=training.prior_sigma)
-    return LearnedPrior(model, KernelPrior.load(Path(training.prior)), kernels=training.prior_kernels)
+    return LearnedPrior(model, KernelPrior.load(training.prior), kernels=training.prior_kernels)
+
+
+def prior_file(training: Training) -> Path | None:
+    """The file that holds the learned prior which `training` names; None for other kinds."""
+    if training.prior in (NO_PRIOR, GAUSSIAN_PRIOR):
+        return None
+    path = Path(training.prior)
+    return path / PRIOR if path.is_dir() else path
 
 
 def _flat(layer: BayesianConv3D) -> Gaussian:

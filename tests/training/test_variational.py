@@ -1,4 +1,6 @@
 """Variational training: its loss, what it logs and keeps, and that it goes on exactly where it stopped."""
+import hashlib
+
 import h5py
 import numpy as np
 import pytest
@@ -22,10 +24,11 @@ VOXELS = 500
 
 
 @pytest.fixture
-def small_prior(monkeypatch):
-    """Whatever file is named holds a small prior, read anew each time."""
+def small_prior(monkeypatch, tmp_path):
+    """A file that holds a small prior, read anew each time."""
+    (tmp_path / "prior.h5").write_bytes(b"stands for a prior")
     monkeypatch.setattr(KernelPrior, "load", classmethod(lambda cls, path: prior_of(bayesian_network(), small_vae())))
-    return {"prior": "prior.h5", "prior_kernels": 4}
+    return {"prior": str(tmp_path / "prior.h5"), "prior_kernels": 4}
 
 
 def sides(prepared):
@@ -115,7 +118,9 @@ def test_a_run_logs_the_terms_and_keeps_the_network_alone(prepared, tmp_path, sm
         assert not [name for name in file if name.startswith("prior")]
         assert "first" in file
     assert (run.experiment.prior_kernels, run.experiment.kl_epochs) == (4, 2)
-    assert run.experiment.prior.startswith("/")
+    assert run.experiment.prior == str(tmp_path / "prior.h5")
+    noted = read_json(run.folder / "environment.json")["prior"]
+    assert noted == {"file": run.experiment.prior, "sha256": hashlib.sha256(b"stands for a prior").hexdigest()}
 
 
 def test_the_decoder_of_the_prior_stays_to_the_bit_and_the_encoder_learns(prepared, tmp_path, small_prior):

@@ -9,7 +9,7 @@ from mstl.config import Training
 from mstl.errors import InputError
 from mstl.models.bayesian_conv3d import BayesianConv3D, bayesian_layers
 from mstl.models.kernel_prior import KernelPrior
-from mstl.training.weight_prior import GaussianPrior, LearnedPrior, prior_for
+from mstl.training.weight_prior import GaussianPrior, LearnedPrior, prior_file, prior_for
 from tests.training.bayesian import CENTRE, SCALE, SPREAD, bayesian_network, fixed_vae, prior_of, small_vae
 
 DRAWS = 300
@@ -108,6 +108,8 @@ def test_a_prior_of_a_file_is_that_of_the_settings(tmp_path):
     for path in (tmp_path, tmp_path / "prior.h5"):
         prior = prior_for(network, Training(prior=str(path), prior_kernels=4))
         assert list(prior.seen.values()) == [4]
+        assert prior_file(Training(prior=str(path))) == tmp_path / "prior.h5"
+    assert prior_file(Training(prior="gaussian")) is None
     assert prior_for(network, Training()) is None
     assert float(prior_for(network, Training(prior="gaussian")).divergence(seeds(1)[0])) > 0
 
