@@ -12,16 +12,16 @@ from mstl.training.state import save_weights
 FILTERS = (4, 8)
 GROUPS = ("encoder_full", "encoder_half", "decoder_full")
 KERNELS = {"encoder_full": 36, "encoder_half": 192, "decoder_full": 32}  # of a network with these filters
-QUICK = {"epochs": 2, "batch_size": 64}
+QUICK = {"epochs": 2, "batch_size": 256}
 
 
 def small_network(filters=FILTERS) -> keras.Model:
     return residual_unet3d(channels=1, num_classes=2, filters=filters)
 
 
-def drawn_network(seed: int, *, filters=FILTERS) -> keras.Model:
-    """A network whose kernels are slopes in some direction, with a little noise."""
-    rng, model = np.random.default_rng(seed), small_network(filters)
+def drawn_network(seed: int, *, model: keras.Model | None = None) -> keras.Model:
+    """A network whose kernels are slopes in some direction, with a little noise; `model` itself where it is given."""
+    rng, model = np.random.default_rng(seed), model or small_network()
     places = np.stack(np.meshgrid(*3 * [[-1, 0, 1]], indexing="ij"), axis=-1)
     for layer in layers_of(model).values():
         if is_cube(layer):
@@ -31,9 +31,9 @@ def drawn_network(seed: int, *, filters=FILTERS) -> keras.Model:
     return model
 
 
-def write_networks(folder: Path, count: int, *, filters=FILTERS) -> list[Path]:
+def write_networks(folder: Path, count: int) -> list[Path]:
     """Files of so many drawn networks."""
-    paths = [folder / f"network-{number}.h5" for number in range(count)]
+    paths, model = [folder / f"network-{number}.h5" for number in range(count)], small_network()
     for number, path in enumerate(paths):
-        save_weights(path, drawn_network(number, filters=filters))
+        save_weights(path, drawn_network(number, model=model))
     return paths
