@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mstl.config_kernel_prior import KernelPriorTraining
+from mstl.errors import InputError
 from mstl.training.kernels import Kernels
 
 FEWEST_RUNS = 5  # trainings of which one can be spared
 LEAST_HELD_OUT = 10  # kernels
+LEAST_TRAINED = 50  # kernels, below which an autoencoder of them learns nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +45,12 @@ def divide(kernels: Kernels, settings: KernelPriorTraining, *, seed: int) -> Sha
 
     All minima of one training are held out together, as their kernels are alike. Of both shares kernels are drawn
     evenly over the networks, `settings.kernels_per_group` of the training's at most and in proportion of the others.
+    Raises `InputError` where too few are left to train on.
     """
     rng = np.random.default_rng(seed)
     runs = list(dict.fromkeys(file.run for file in kernels.networks))
     if len(runs) >= FEWEST_RUNS:
-        spared = rng.permutation(len(runs))[: max(1, round(settings.held_out * len(runs)))]
+        spared = rng.permutation(len(runs))[: min(len(runs) - 1, max(1, round(settings.held_out * len(runs))))]
         run_of = np.array([runs.index(file.run) for file in kernels.networks])
         aside, unit = np.isin(run_of[kernels.network], spared), "trainings"
     else:
@@ -60,6 +63,12 @@ def divide(kernels: Kernels, settings: KernelPriorTraining, *, seed: int) -> Sha
         kernels.values[_evenly(rng, np.flatnonzero(aside == side), kernels.network, most=limits[side])]
         for side in (False, True)
     )
+    if len(train) < LEAST_TRAINED:
+        raise InputError(
+            f"Of the {len(kernels.values)} kernels of layer {kernels.layers[0]} and its group {len(train)} are left to "
+            f"train on; at least {LEAST_TRAINED} are needed. Give more networks, a larger kernels_per_group "
+            f"({settings.kernels_per_group}), or a smaller held_out ({settings.held_out})."
+        )
     return Shares(train, held_out, unit)
 
 

@@ -48,8 +48,8 @@ def pretrain_kernel_prior(
     history.csv (a row an epoch and group), groups.csv (a row a group), kernels.csv (a row a network and group),
     experiment.yaml and environment.json (with the networks' SHA-256). They are written when all groups are learned.
 
-    Raises `InputError` as `collect_kernels` does and for an `out` that is not empty; `TrainingError` for a bound that
-    is not finite.
+    Raises `InputError` as `collect_kernels` and `divide` do and for an `out` that is not empty; `TrainingError` for a
+    bound that is not finite.
 
     Source: Atanov et al. 2018, arXiv 1810.06943; in 3D Kuzina et al. 2019, doi 10.3389/fnins.2019.00844.
     """
@@ -61,13 +61,14 @@ def pretrain_kernel_prior(
     kernels = collect_kernels(sources, _network(model, options), smallest_norm=training.smallest_norm)
     table = kernel_table(kernels)
     collected(table)
+    seeds = {name: _seed(training, index) for index, name in enumerate(kernels)}
+    shares = {name: divide(of_group, training, seed=seeds[name]) for name, of_group in kernels.items()}
     out, groups, rows, learned = new_folder(out), {}, [], []
-    for index, (name, of_group) in enumerate(kernels.items()):
-        seed = int(np.random.SeedSequence([training.seed, index]).generate_state(1)[0])
-        shares = divide(of_group, training, seed=seed)
-        groups[name], history = _learned(of_group, shares, training, seed, partial(progress, name))
+    for name, of_group in kernels.items():
+        parts = of_group, shares[name]
+        groups[name], history = _learned(*parts, training, seeds[name], partial(progress, name))
         rows += [{"group": name, **row} for row in history]
-        learned.append({"group": name, **_summary(of_group, shares, groups[name], best_row(history), len(history))})
+        learned.append({"group": name, **_summary(*parts, groups[name], best_row(history), len(history))})
     networks = [file.path for file in next(iter(kernels.values())).networks]
     facts = environment([], seed=training.seed) | {"inputs": {str(path): sha256(path) for path in networks}}
     KernelPrior(groups, {"experiment": experiment.to_dict(), "networks": facts["inputs"]}).save(out / PRIOR)
@@ -76,6 +77,11 @@ def pretrain_kernel_prior(
     write_json(out / ENVIRONMENT, facts)
     experiment.save(out / EXPERIMENT)
     return KernelPriorRun(out)
+
+
+def _seed(training: KernelPriorTraining, index: int) -> int:
+    """That of the group at `index`."""
+    return int(np.random.SeedSequence([training.seed, index]).generate_state(1)[0])
 
 
 def _network(name: str, options: Mapping[str, object]) -> keras.Model:

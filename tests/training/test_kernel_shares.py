@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mstl.config_kernel_prior import KernelPriorTraining
+from mstl.errors import InputError
 from mstl.training.kernel_shares import Shares, divide
 from mstl.training.kernels import Kernels, NetworkFile
 
@@ -34,6 +35,18 @@ def test_all_minima_of_a_training_are_on_one_side():
     assert len(held_out) == 2
     assert held_out.isdisjoint(set(owners(shares.train) // 2))
     assert len(shares.train) + len(shares.held_out) == 600
+
+
+def test_one_training_is_always_left_to_learn_from():
+    shares = divide(kernels_of([60] * 5, "abcde"), KernelPriorTraining(held_out=0.99), seed=1)
+    assert len(set(owners(shares.train))) == 1
+    assert len(set(owners(shares.held_out))) == 4
+
+
+@pytest.mark.parametrize("settings", [{"kernels_per_group": 1}, {"held_out": 0.9}])
+def test_too_few_kernels_to_train_on_are_an_error_that_says_what_to_change(settings):
+    with pytest.raises(InputError, match=r"100 kernels of layer conv .* left to train .*kernels_per_group.*held_out"):
+        divide(kernels_of([100], "a"), KernelPriorTraining(**settings), seed=0)
 
 
 def test_of_few_trainings_kernels_are_held_out():
