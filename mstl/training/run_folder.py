@@ -20,8 +20,8 @@ def open_run_folder(
 ) -> Path:
     """Make the new folder `out` and write what the training begins with; on `resume` take up the old one, if any.
 
-    Raises `InputError` where `out` is not empty, or `resume` finds another experiment, other cases, or the same
-    prepared in another way.
+    Raises `InputError` where `out` is not empty, or `resume` finds another experiment, other cases, the same prepared
+    in another way, or another prior in the file of the same name.
     """
     out = Path(out)
     if resume and (out / ENVIRONMENT).exists():
@@ -71,7 +71,14 @@ def subjects_of(sides: Sides) -> dict[str, tuple[str, ...]]:
 
 
 def _check_cases(out: Path, preparation: dict, environment: dict) -> None:
-    same_files = read_json(out / ENVIRONMENT)["inputs"] == environment["inputs"]
+    begun = read_json(out / ENVIRONMENT)
+    priors = [facts["prior"]["sha256"] for facts in (begun, environment) if "prior" in facts]
+    if len(set(priors)) > 1:
+        raise InputError(
+            f"The prior is another than that which run {out} began with. Resume with that file, or train into a new "
+            "folder."
+        )
+    same_files = begun["inputs"] == environment["inputs"]
     if not (same_files and read_json(out / PREPARATION) == preparation):
         raise InputError(
             f"The cases were prepared anew, or from other files, since run {out} began. Prepare them as they were, "

@@ -72,6 +72,14 @@ def test_a_resume_on_other_cases_is_refused(experiment, tmp_path, change):
         open_run_folder(tmp_path / "run", experiment, **{**BEGUN, **change}, resume=True)
 
 
+def test_a_resume_with_another_prior_under_the_same_name_is_refused(experiment, tmp_path):
+    begun, now = ({**BEGUN["environment"], "prior": {"file": "prior.h5", "sha256": text}} for text in ("00", "ff"))
+    open_run_folder(tmp_path / "run", experiment, **{**BEGUN, "environment": begun}, resume=False)
+    with pytest.raises(InputError, match=r"prior is another than that which run .* began with\. Resume with that file"):
+        open_run_folder(tmp_path / "run", experiment, **{**BEGUN, "environment": now}, resume=True)
+    open_run_folder(tmp_path / "run", experiment, **{**BEGUN, "environment": begun}, resume=True)
+
+
 def test_sides_are_named_by_subjects_and_share_none(gan_prepared):
     first, second = gan_prepared.select(["s0", "s1"]), gan_prepared.select(["s1"])
     sides = {"train": first, "validation": None, "test": second}
