@@ -20,7 +20,9 @@ from mstl.reporting.twin_figures import dice_curves, paired_dice
 
 FEW = 20  # patients; below it a mean difference is said to be a tendency at most
 NAMES = ("this run", "twin from scratch")
-MEANT_TO_DIFFER = ("init", "freeze", "unfreeze", "prior", "kl_", TWIN)  # beginnings of an experiment's keys
+MEANT_TO_DIFFER = (  # beginnings of an experiment's keys
+    "init", "freeze", "unfreeze", "prior", "kl_", "variance_rate", TWIN,
+)  # fmt: skip
 SAME_VOLUME = 1e-3  # ml; of one reference mask in two tables
 
 

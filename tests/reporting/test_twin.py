@@ -53,6 +53,16 @@ def test_both_are_shown_with_their_best_validation_dice_and_thresholds(run):
     assert 'href="#twin"' in (run / "report.html").read_text()
 
 
+def test_a_learned_prior_and_its_settings_are_meant_to_differ(run):
+    settings = yaml.safe_load((run / "experiment.yaml").read_text())
+    ours = {"prior": "runs/prior", "prior_start": True, "kl_weight": 0.1, "kl_epochs": 2, "variance_rate": 10.0}
+    scratch = {"prior": "none", "prior_start": False, "kl_weight": 1.0, "kl_epochs": 0, "variance_rate": 1.0}
+    write_text(run / "experiment.yaml", yaml.safe_dump(settings | ours))
+    twin = yaml.safe_load((run / "twin/experiment.yaml").read_text())
+    write_text(run / "twin/experiment.yaml", yaml.safe_dump(twin | scratch))
+    assert "model, seed, split, settings and budget are the same" in section(run)
+
+
 def test_patients_are_paired_and_few_of_them_are_said_to_show_a_tendency(run):
     ours = table([0.6, 0.8, 0.5, 0.0], subjects=["a", "a", "b", "e"], volumes=[1, 2, 3, 0])
     theirs = table([0.5, 0.5, 0.6, 1.0], subjects=["a", "a", "b", "e"], volumes=[1, 2, 3, 0])
