@@ -69,7 +69,7 @@ class LearnedPrior:
                     layer.kernel.assign(tf.reshape(own, layer.kernel.shape))
 
     def divergence(self, seed: tf.Tensor) -> tf.Tensor:
-        """One draw of the bound of all kernels, nats, a scalar; the same `seed`, int32 `(2,)`, draws the same."""
+        """One draw of the bound of all kernels, nats, a scalar; the same `seed`, int64 `(2,)`, draws the same."""
         total = -tf.add_n([gaussian_entropy(_flat(layer)[1]) for layer in self.layers.values()])
         for number, (name, coders) in enumerate(zip(self.groups, self.coders, strict=True)):
             own = tf.random.experimental.stateless_fold_in(seed, number)
@@ -117,7 +117,8 @@ class Coders(keras.Model):
 def prior_for(model: keras.Model, training: Training) -> GaussianPrior | LearnedPrior | None:
     """The prior that `training` names, for the weights of `model`; None for "none".
 
-    Raises `InputError` for a model without Bayesian layers, a prior that cannot be read, and one of other groups.
+    Raises `InputError` for a model without Bayesian layers, a prior that is not there or cannot be read, and one of
+    other groups.
     """
     if training.prior == NO_PRIOR:
         return None
@@ -129,6 +130,11 @@ def prior_for(model: keras.Model, training: Training) -> GaussianPrior | Learned
         )
     if training.prior == GAUSSIAN_PRIOR:
         return GaussianPrior(layers, sigma=training.prior_sigma)
+    if not Path(training.prior).exists():
+        raise InputError(
+            f"prior is '{training.prior}', which does not exist, and is neither {NO_PRIOR} nor {GAUSSIAN_PRIOR}. Give "
+            "one of these, or a prior or the folder of 'mstl pretrain kernel-prior'."
+        )
     return LearnedPrior(model, KernelPrior.load(training.prior), kernels=training.prior_kernels)
 
 

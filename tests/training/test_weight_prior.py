@@ -138,5 +138,5 @@ def test_a_bayesian_layer_with_other_kernels_is_refused():
 
 
 def test_a_prior_that_is_not_there_is_told():
-    with pytest.raises(InputError, match="does not exist"):
-        prior_for(bayesian_network(), Training(prior="nowhere/prior.h5"))
+    with pytest.raises(InputError, match="does not exist, and is neither none nor gaussian"):
+        prior_for(bayesian_network(), Training(prior="gausian"))
