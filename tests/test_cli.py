@@ -150,5 +150,5 @@ def test_a_bayesian_network_tells_what_it_does_not_know(run, tmp_path, monkeypat
     assert nib.load("out/b_mutual_information.nii.gz").get_fdata().any()
     said = run("evaluate", "out", "cohort.csv")
     assert re.search(r"Calibration error .* over 2 cases; a wrong voxel has more entropy .* chance of 0\.\d+\.", said)
-    assert re.search(r"lies in the 95 % interval of the samples in \d of 2 cases", said)
+    assert re.search(r"lies in the interval of the samples' volumes in \d of 2 cases", said)
     assert "scores_uncertainty.csv and scores_calibration.csv." in said

@@ -106,7 +106,8 @@ def print_uncertainty(rows, bins) -> None:
         soft_wrap=True,
     )
     inside = f"{found['inside']} of {found['intervals']}"
-    console.print(f"The reference's volume lies in the 95 % interval of the samples in {inside} cases.", soft_wrap=True)
+    told = f"The reference's volume lies in the interval of the samples' volumes in {inside} cases."
+    console.print(told, soft_wrap=True)
 
 
 def print_profiles(runs: Iterable[Path]) -> None:

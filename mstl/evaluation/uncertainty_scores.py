@@ -28,8 +28,9 @@ RULES = (
     "lesion, in 10 bins (scores_calibration.csv); brier is the mean square of probability less 0 or 1.",
     "Errors: voxels whose predicted class is not that of the reference. auroc is the chance that a wrong voxel is more "
     "uncertain than a right one, correlation is Spearman's with being wrong; nan without a wrong voxel.",
-    "Interval: low_ml to high_ml hold 95 % of the lesion volumes that the sampled networks give, see the .json beside "
-    "a prediction; reference_inside is 1 where the reference's volume is in it, within half a voxel.",
+    "Interval: low_ml to high_ml hold 95 % of the lesion volumes that the sampled networks give, of fewer than 39 all "
+    "(see the .json beside a prediction); reference_inside is 1 where the reference's volume is in it, within half a "
+    "voxel.",
 )
 MEASURES = (
     "samples",

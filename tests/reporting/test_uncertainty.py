@@ -74,7 +74,7 @@ def test_the_page_says_what_the_samples_know(page):
     assert '<a href="#uncertainty">' in text
     assert part.count('src="data:image/png') == 2
     assert part.count("<svg") == 2
-    assert re.search(r"in the 95% interval in <strong>\d of 2 cases</strong>", part)
+    assert re.search(r"in the interval of the samples' volumes in <strong>\d of 2 cases</strong>", part)
     assert re.findall(r"<tr><td>(\w+)</td>", part) == ["anna", "ben"]
     assert "0.70 to 0.90" in part
 
