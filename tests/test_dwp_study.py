@@ -1,4 +1,4 @@
-"""The study of the deep weight prior: its four methods differ in what they should, and in nothing else."""
+"""The study of the deep weight prior: its methods differ in what they should, and in nothing else."""
 from dataclasses import fields
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from mstl.training.frozen import freeze_for
 from mstl.training.losses import get_loss
 
 STUDY = Path(__file__).parents[1] / "configs" / "dwp-study.yaml"
-METHODS = ("ri", "pr", "prf", "dwp")
-DIFFER = {"model", "loss", "ce_weight", "init", "freeze", "prior"}
+METHODS = ("ri", "pr", "prf", "dwp", "dwp-pr")
+DIFFER = {"model", "model_options", "loss", "ce_weight", "init", "freeze", "prior", "variance_rate"}
 PREPARATION = {"modalities": ["t2"], "labels": []}
 FIRST = {"encoder1_conv", "encoder2_block1_conv1", "encoder2_block1_conv2", "encoder2_block1_shortcut"}
 LAST = {"decoder3_reduce", "decoder3_block_conv1", "decoder3_block_conv2", "final_conv"}
@@ -25,7 +25,7 @@ def strategy(request) -> tuple[str, Experiment]:
     return request.param, Experiment.load(STUDY, strategy=request.param)
 
 
-def test_the_study_has_the_source_and_the_four_methods():
+def test_the_study_has_the_source_and_its_methods():
     assert strategies_of(STUDY) == ("source", *METHODS)
 
 
@@ -53,7 +53,7 @@ def test_each_method_builds_its_network_and_trains_what_it_says(strategy):
     name, experiment = strategy
     model = build_for(experiment, PREPARATION, seed=0)
     assert (model.input_shape[-1], model.output_shape[-1]) == (1, 2)
-    assert len(bayesian_layers(model)) == (19 if name == "dwp" else 0)
+    assert len(bayesian_layers(model)) == (19 if name.startswith("dwp") else 0)
     freeze_for(model, experiment)
     layers = {path: layer for path, layer in layers_of(model).items() if layer.weights}
     trained = {path for path, layer in layers.items() if layer.trainable_weights}
