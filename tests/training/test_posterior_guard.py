@@ -38,7 +38,7 @@ def test_a_posterior_as_it_is_built_is_well():
         (-25.0, 0.1, r"collapsed in epoch 3: .* The data term is at fault \(.*\): raise kl_weight"),
         (-25.0, 1e-9, r"collapsed in epoch 3: .* The KL divergence is at fault \(.*\): take a prior of"),
         (4.0, 20.0, r"exploded in epoch 3: .* The KL divergence is at fault \(.*\): lower kl_weight"),
-        (4.0, 0.1, r"exploded in epoch 3: .* The data term is at fault \(.*\): lower learning_rate"),
+        (4.0, 0.1, r"exploded in epoch 3: .* The data term is at fault \(.*\): lower learning_rate or variance_rate"),
     ],
 )
 def test_a_collapse_or_an_explosion_names_layer_term_and_sizes_once(log_variance, sigma, told):
@@ -52,3 +52,19 @@ def test_a_collapse_or_an_explosion_names_layer_term_and_sizes_once(log_variance
     sick.on_train_begin()
     with pytest.warns(UserWarning, match="layer first"):
         sick.on_epoch_end(0, LOGS)
+
+
+def test_layers_of_one_fault_are_told_together():
+    sick = guard(log_variance=4.0, sigma=0.1)
+    second = sick.model.prior.layers["second"].log_variance
+    second.assign(tf.fill(second.shape, 4.0))
+    with pytest.warns(UserWarning, match=r"layer first and 1 more has exploded .* are \d+ to \d+ times") as caught:
+        sick.on_epoch_end(0, LOGS)
+    assert len(caught) == 1
+    second.assign(tf.fill(second.shape, -25.0))
+    sick.on_train_begin()
+    with pytest.warns(UserWarning, match="The posterior of layer") as caught:
+        sick.on_epoch_end(0, LOGS)
+    told = sorted(str(warning.message) for warning in caught)
+    assert "layer first has exploded" in told[0]
+    assert "layer second has collapsed" in told[1]
