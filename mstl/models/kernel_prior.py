@@ -107,8 +107,8 @@ class KernelPrior:
         lacking = [name for name in wanted if name not in self.groups]
         beyond = [name for name in self.groups if name not in wanted]
         if lacking or beyond:
-            differs = {"lacks": lacking, "has beyond": beyond}
-            what = ", and ".join(f"it {verb} {', '.join(names)}" for verb, names in differs.items() if names)
+            differs = {"lacks": lacking, "has more": beyond}
+            what = ", and ".join(f"it {how}: {', '.join(names)}" for how, names in differs.items() if names)
             raise InputError(
                 f"This prior is made for other groups of layers than model '{model.name}' has: {what}. "
                 "Give one of networks of as many levels, or make it with 'mstl pretrain kernel-prior'."

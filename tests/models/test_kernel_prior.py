@@ -74,10 +74,10 @@ def test_it_fits_networks_of_as_many_levels(prior):
 
 
 def test_a_network_of_other_groups_is_an_error_that_names_them(prior):
-    with pytest.raises(InputError, match=r"other groups .*: it lacks encoder_quarter, decoder_half\. Give"):
+    with pytest.raises(InputError, match=r"other groups .*: it lacks: encoder_quarter, decoder_half\. Give"):
         prior.check_groups(residual_unet3d(channels=1, filters=(2, 2, 2)))
     deeper = made_prior(("encoder_full", "encoder_half", "encoder_quarter", "decoder_half", "decoder_full"))
-    with pytest.raises(InputError, match="it has beyond encoder_quarter, decoder_half"):
+    with pytest.raises(InputError, match="it has more: encoder_quarter, decoder_half"):
         deeper.check_groups(residual_unet3d(channels=1, filters=(2, 2)))
 
 
