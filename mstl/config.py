@@ -243,7 +243,8 @@ class Experiment(Training, CohortSettings):
     def from_scratch(self) -> Experiment:
         """The same model, seed, split, settings and budget with random weights and nothing frozen; without a twin.
 
-        A prior learned from other networks is left out too, a Gaussian one stays.
+        A prior learned from other networks is left out too, a Gaussian one stays. `loss: auto` means the loss of a
+        training without prior then: name it for both to have the same.
         """
         learned = ("prior", *KL_SETTINGS, *KERNEL_SETTINGS) if self.has_learned_prior else ()
         init = (one.name for one in fields(Experiment) if one.name.startswith("init"))
