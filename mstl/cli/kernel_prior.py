@@ -72,9 +72,10 @@ def print_kernels(table) -> None:
 
 def print_groups(groups) -> None:
     """A row a group: the held-out bound in nats a kernel, and what a Gaussian has."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    shown = Table("group", "kernels", "best epoch", "held-out bound", "Gaussian", "above it")
+    name = Column("group", min_width=max(map(len, groups["group"])))  # a terminal of 80 columns would cut it
+    shown = Table(name, "kernels", "best epoch", "held-out bound", "Gaussian", "above it")
     for row in groups.to_dict("records"):
         bound, gaussian = row["held_out_elbo"], row["gaussian"]
         numbers = (f"{row['kernels']:,}", f"{row['best_epoch']}", f"{bound:.2f}", f"{gaussian:.2f}")

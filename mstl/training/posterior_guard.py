@@ -62,7 +62,7 @@ class PosteriorGuard(keras.callbacks.Callback):
             return tf.stack([tf.reduce_sum(slope) for slope in tape.gradient(divergence, variances)])
 
         strategy = model.distribute_strategy
-        found = strategy.experimental_local_results(strategy.run(slopes))[0].numpy()
+        found = strategy.experimental_local_results(strategy.run(tf.function(slopes)))[0].numpy()
         return {path for path, slope in zip(paths, found, strict=True) if slope < 0}
 
 
