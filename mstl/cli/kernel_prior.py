@@ -75,7 +75,7 @@ def print_groups(groups) -> None:
     from rich.table import Column, Table
 
     name = Column("group", min_width=max(map(len, groups["group"])))  # a terminal of 80 columns would cut it
-    shown = Table(name, "kernels", "best epoch", "held-out bound", "Gaussian", "above it")
+    shown = Table(name, "kernels", "epoch", "held-out bound", "Gaussian", "above it")
     for row in groups.to_dict("records"):
         bound, gaussian = row["held_out_elbo"], row["gaussian"]
         numbers = (f"{row['kernels']:,}", f"{row['best_epoch']}", f"{bound:.2f}", f"{gaussian:.2f}")
