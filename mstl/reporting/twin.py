@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from mstl.config import TWIN
+from mstl.config import AUTO, TWIN
 from mstl.errors import InputError
 from mstl.files import read_json
 from mstl.reporting.class_figures import curve_labels
@@ -91,6 +91,8 @@ def _cut(path: Path, *, several: bool) -> dict:
 
 def _same(ours: Mapping, theirs: Mapping) -> str:
     keys = [key for key in ours if not key.startswith(MEANT_TO_DIFFER) and ours[key] != theirs.get(key)]
+    if ours.get("loss") == AUTO and ours.get("prior") != theirs.get("prior"):
+        keys.append("loss ('auto' is a likelihood with a prior)")
     if keys:
         return f"The twin began at random with nothing frozen; but it differs in {', '.join(keys)} too."
     return (

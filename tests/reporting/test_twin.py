@@ -119,6 +119,12 @@ def test_one_chosen_threshold_of_two_is_pointed_out(run):
     assert "Only one of the two" not in section(run, scores=scores, twin_scores=scores)
 
 
+def test_an_automatic_loss_is_another_one_where_only_one_has_a_prior(run):
+    for path, prior in ((run / "experiment.yaml", "runs/prior"), (run / "twin/experiment.yaml", "none")):
+        write_text(path, yaml.safe_dump({**yaml.safe_load(path.read_text()), "loss": "auto", "prior": prior}))
+    assert "differs in loss (&#39;auto&#39; is a likelihood with a prior) too" in section(run)
+
+
 def test_a_setting_that_differs_besides_is_named(run):
     other = yaml.safe_load((run / "twin/experiment.yaml").read_text())
     write_text(run / "twin/experiment.yaml", yaml.safe_dump({**other, "seed": 2}))
