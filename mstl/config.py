@@ -1,10 +1,23 @@
 """An experiment: every setting of one training, flat, frozen, to YAML and back."""
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
+from mstl.config_checks import (
+    ADAM,
+    GAUSSIAN_PRIOR,
+    GRADUAL,
+    KERNEL_SETTINGS,
+    KL_SETTINGS,
+    NO_PRIOR,
+    check_class_share,
+    check_optimizer,
+    check_pos_weight,
+    check_prior,
+    check_restarts,
+    check_stop_rate,
+)
 from mstl.errors import InputError
 from mstl.settings import (
     CohortSettings,
@@ -17,15 +30,12 @@ from mstl.settings import (
 )
 
 SIDE_MULTIPLE = 32  # what five poolings need
-GRADUAL, NOTHING = "gradual", "none"
+NOTHING = "none"
 RANDOM = "random"
 AUTO = "auto"
 TWIN = "twin"  # folder, in the run of an experiment with `twin`, of the training from scratch
 FREEZE_NORMS = ("freeze", "train")
 FROM_ZERO = ("context", "kl_epochs", "restarts")  # whole numbers that may be 0
-NO_PRIOR, GAUSSIAN_PRIOR = "none", "gaussian"
-KL_SETTINGS, GAUSSIAN_SETTINGS = ("kl_weight", "kl_epochs", "variance_rate"), ("prior_sigma",)
-KERNEL_SETTINGS = ("prior_kernels", "prior_start")
 
 
 @dataclass(frozen=True)
@@ -33,27 +43,38 @@ class Training:
     """Settings of `mstl.fit`: the loss, the schedule, and which slices or patches make a batch.
 
     `loss` is a name of `mstl.training.losses` or, for several classes, `mstl.training.class_losses` ("auto":
-    "bce_dice" or "ce_dice"); in these two the cross-entropy weighs `ce_weight` against Dice.
+    "bce_dice" or "ce_dice"); in these two the cross-entropy weighs `ce_weight` against Dice. In "weighted_bce" a
+    lesion's voxel counts `pos_weight` times (None: as the training masks have background for each). Where the model
+    has an auxiliary head, its loss counts `auxiliary_weight` times beside (0: not at all).
 
-    Schedule: `learning_rate` stays ("constant") or falls to zero along a cosine (`decay: cosine`); it is
-    multiplied by `plateau_factor` after each `plateau_patience` epochs without improvement, and the training
-    stops after `stop_patience` such epochs (None: never), or once plateaus have cut the rate below `stop_rate` (0:
-    never). With `restarts` the cosine starts anew so many times, in cycles of equal length, and the weights that each
-    cycle ends with are kept (Loshchilov and Hutter 2017, arXiv 1608.03983).
+    `optimizer` is "adam" or "sgd", the latter with `momentum`.
+
+    Schedule: `learning_rate` stays ("constant") or falls to zero along a cosine (`decay: cosine`) or as the power 0.9
+    of the part of the epochs that remains (`decay: polynomial`); it is multiplied by `plateau_factor` after each
+    `plateau_patience` epochs without improvement, and the training stops after `stop_patience` such epochs (None:
+    never), or once plateaus have cut the rate below `stop_rate` (0: never). With `restarts` the cosine starts anew so
+    many times, in cycles of equal length, and the weights that each cycle ends with are kept (Loshchilov and Hutter
+    2017, arXiv 1608.03983).
 
     An epoch has `steps_per_epoch` batches (None: every slice once), its validation `validation_steps` (None: every
     slice). `batch_norm_momentum` (None: as built, 0.99) says how long batch norm remembers: a training of a few hundred
     steps wants 0.9, or its moving statistics, which prediction uses, still hold the initial ones.
 
-    Every step of Adam takes `weight_decay` times the learning rate off each kernel (decoupled, Loshchilov and Hutter
-    2019, arXiv 1711.05101), 1 to 3 where a training of some hundred steps shall forget the noise that it began with.
+    Every step takes `weight_decay` times the learning rate off each kernel (decoupled, Loshchilov and Hutter 2019,
+    arXiv 1711.05101): with Adam 1 to 3 where a training of some hundred steps shall forget the noise that it began
+    with. Where a publication adds w times the weights to the gradient of SGD, as PyTorch's `weight_decay` does, in the
+    long run that takes as much off as w / (1 - `momentum`) here: 5e-4 there is 5e-3 here at momentum 0.9.
 
-    Sampling of slices: `keep` is "lesion", "balanced", "brain" or "all"; `crop` a side in pixels (None: whole
-    slices); `context` neighbouring slices at each side as further channels. Of volumes, for a 3D model: `patch` are
-    sides (D, H, W) in voxels, one number a cube (none: whole volumes); `lesion_patches` is the share of patches around
-    a lesion; `overlap` that of neighbouring windows at prediction. Of both: `augment`, a name of
-    `mstl.data.transforms` or `mstl.data.augment3d` ("auto": "thesis" for slices, "flips" for volumes); `workers`
-    processes that prepare batches ahead.
+    Sampling of slices: `keep` is "lesion", "balanced", "brain" or "all"; `crop` a side in pixels (None: whole slices),
+    around a lesion or, with `class_share`, anywhere, so that no class has more than that share of it; `context`
+    neighbouring slices at each side as further channels; `window` the side of the square windows in which the model
+    predicts (None: whole slices). Of volumes, for a 3D model: `patch` are sides (D, H, W) in voxels, one number a cube
+    (none: whole volumes); `lesion_patches` is the share of patches around a lesion. `overlap` is that of neighbouring
+    windows at prediction. Of both: `augment`, a name of `mstl.data.transforms` or `mstl.data.augment3d` ("auto":
+    "thesis" for slices, "flips" for volumes); `workers` processes that prepare batches ahead.
+
+    Every `preview_every` steps a sheet of a few fixed slices, their masks and what the model makes of them is written
+    to the run's `previews` (None: never).
 
     `precision` is that of the computations: "float32", "mixed_bfloat16" or "mixed_float16"; weights, losses and
     probabilities are float32 in each.
@@ -72,6 +93,10 @@ class Training:
 
     loss: str = AUTO
     ce_weight: float = 1.0
+    pos_weight: float | None = None
+    auxiliary_weight: float = 0.4
+    optimizer: str = ADAM
+    momentum: float = 0.9
     learning_rate: float = 1e-3
     decay: str = "constant"
     plateau_patience: int | None = None
@@ -87,13 +112,16 @@ class Training:
     batch_size: int = 16
     keep: str = "balanced"
     crop: int | None = None
+    class_share: float | None = None
     context: int = 0
+    window: int | None = None
     patch: tuple[int, ...] = ()
     lesion_patches: float = 0.6
     overlap: float = 0.5
     augment: str = AUTO
     precision: str = "float32"
     workers: int = 1
+    preview_every: int | None = None
     seed: int = 0
     freeze: tuple[str, ...] = ()
     freeze_norm: str = "freeze"
@@ -108,7 +136,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self._set_freezing()
-        self._check_prior()
+        check_prior(self)
         check_decay(self.decay)
         whole = [one.name for one in fields(Training) if one.type.startswith("int")]
         check_counts(self, names=[name for name in whole if name not in ("seed", *FROM_ZERO)])
@@ -120,30 +148,9 @@ class Training:
         check_rate(self.learning_rate)
         if not 0 < self.plateau_factor < 1:
             raise InputError(f"plateau_factor is {self.plateau_factor}; between 0 and 1 is expected, as 0.2.")
-        check_counts(self, names=["ce_weight", "stop_rate", "weight_decay"], least=0)
-        self._check_restarts()
-        self._check_stop_rate()
-
-    def _check_restarts(self) -> None:
-        if not self.restarts:
-            return
-        if self.decay != "cosine" or self.plateau_patience or self.stop_patience:
-            raise InputError(
-                f"restarts is {self.restarts}; it is for decay: cosine without plateau_patience and stop_patience, so "
-                "that every cycle reaches its minimum. Set them so, or leave restarts out."
-            )
-        if self.epochs % (self.restarts + 1):
-            raise InputError(
-                f"restarts is {self.restarts}, which makes {self.restarts + 1} cycles of equal length, and epochs is "
-                f"{self.epochs}. Give a multiple of {self.restarts + 1} epochs."
-            )
-
-    def _check_stop_rate(self) -> None:
-        if self.stop_rate and (self.plateau_patience is None or self.stop_rate > self.learning_rate):
-            raise InputError(
-                f"stop_rate is {self.stop_rate}; it is for a learning_rate above it ({self.learning_rate}) that falls "
-                "by plateau_patience. Give them, or leave stop_rate out."
-            )
+        check_counts(self, names=["ce_weight", "stop_rate", "weight_decay", "auxiliary_weight"], least=0)
+        for check in (check_optimizer, check_restarts, check_stop_rate, check_class_share, check_pos_weight):
+            check(self)
 
     def _set_patch(self) -> None:
         sides = (self.patch,) if isinstance(self.patch, int) else tuple(self.patch)
@@ -171,25 +178,6 @@ class Training:
                 f"freeze is {list(self.freeze)} and unfreeze_epochs {list(self.unfreeze_epochs)}; 'gradual' and its "
                 "epochs are given together, as freeze: gradual and unfreeze_epochs: [5, 10]."
             )
-
-    def _check_prior(self) -> None:
-        if not 0 < self.prior_sigma < math.inf:
-            raise InputError(f"prior_sigma is {self.prior_sigma}; a number above 0 is expected, as 0.1.")
-        if not 0 <= self.kl_weight < math.inf:
-            raise InputError(f"kl_weight is {self.kl_weight}; at least 0 is expected, as 1.")
-        if not 0 <= self.variance_rate < math.inf:
-            raise InputError(f"variance_rate is {self.variance_rate}; at least 0 is expected, as 10.")
-        if self.prior != NO_PRIOR and GRADUAL in self.freeze:
-            raise InputError(f"freeze is '{GRADUAL}' and prior '{self.prior}', which do not go together. Give one.")
-        if self.prior != NO_PRIOR and self.weight_decay:
-            raise InputError(f"weight_decay is {self.weight_decay}, but weights have a prior already. Leave it out.")
-        foreign = {NO_PRIOR: KL_SETTINGS + KERNEL_SETTINGS + GAUSSIAN_SETTINGS, GAUSSIAN_PRIOR: KERNEL_SETTINGS}
-        for name in foreign.get(self.prior, GAUSSIAN_SETTINGS):
-            if getattr(self, name) != getattr(Training, name):
-                raise InputError(
-                    f"{name} is {getattr(self, name)}, but prior is '{self.prior}', which has no use for it. Give the "
-                    f"prior that it is meant for, or leave {name} out."
-                )
 
     def training(self) -> dict:
         """The settings of `mstl.fit` alone, as its keyword arguments."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Self  # from Python 3.11
 
 SIDES = ("train_subjects", "validation_subjects", "test_subjects")
-DECAYS = ("constant", "cosine")
+DECAYS = ("constant", "cosine", "polynomial")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 LARGEST_SEED = 2**32 - 1
 PRETRAINING = "pretraining"  # the key of an experiment that is not one of 'mstl train'

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("errors", "files", "_keras"),
     ("strategies",),
-    ("settings",),
+    ("settings", "config_checks"),
     ("config", "config_gan", "config_kernel_prior"),
     ("data",),
     ("models",),

@@ -26,7 +26,6 @@ BY_TYPE = {
     "tuple[float, ...]": st.lists(st.floats(0, 1), max_size=4).map(tuple),
 }
 BY_NAME = {
-    "crop": st.none() | st.integers(1, 16).map(lambda number: 32 * number),
     "freeze": st.lists(WORDS.filter("gradual".__ne__), max_size=3).map(tuple),
     "freeze_norm": st.sampled_from(["freeze", "train"]),
     "init_include": st.lists(WORDS, max_size=3).map(tuple),
@@ -42,21 +41,26 @@ PRIORS = [
     {"prior": "runs/prior", "kl_weight": 0.0, "prior_kernels": 64, "prior_start": True},
 ]
 OF_PRIORS = {"prior", *PRIORS[0], *PRIORS[1], *PRIORS[2]}
+OPTIMIZERS = [{}, {"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": 0.0}]
+CROPS = [{}, {"crop": 64}, {"crop": 320, "class_share": 0.75}]
 SCHEDULES = [
     {},
     {"decay": "cosine", "plateau_patience": 3},
+    {"decay": "polynomial", "epochs": 7},
     {"decay": "cosine", "restarts": 2, "epochs": 9},
     {"plateau_patience": 10, "stop_patience": 30, "stop_rate": 1e-6, "learning_rate": 1e-3},
 ]
-OF_SCHEDULES = {"epochs", *SCHEDULES[2], *SCHEDULES[3]}
+OF_SCHEDULES = {"epochs", *SCHEDULES[3], *SCHEDULES[4]}
+IN_GROUPS = OF_PRIORS | OF_SCHEDULES | {"optimizer", "momentum", "crop", "class_share"}
 
 
 @st.composite
 def experiments(draw) -> Experiment:
     """Any experiment, its subjects named or left to ratios."""
     drawn = {field.name: BY_NAME.get(field.name, BY_TYPE.get(field.type)) for field in fields(Experiment)}
-    values = {name: draw(strategy) for name, strategy in drawn.items() if name not in OF_PRIORS | OF_SCHEDULES}
-    values |= draw(st.sampled_from(PRIORS)) | draw(st.sampled_from(SCHEDULES))
+    values = {name: draw(strategy) for name, strategy in drawn.items() if name not in IN_GROUPS}
+    values |= draw(st.sampled_from(PRIORS)) | draw(st.sampled_from(SCHEDULES)) | draw(st.sampled_from(CROPS))
+    values |= draw(st.sampled_from(OPTIMIZERS)) if "prior" not in values else {}
     names = draw(st.lists(NAMES, unique=True, max_size=6))
     if names:
         values["train_subjects"], values["validation_subjects"] = tuple(names[:2]), tuple(names[2:])
@@ -111,9 +115,21 @@ def test_what_to_freeze_is_a_policy_or_a_list_and_epochs_a_number_or_a_list(tmp_
         ({"freeze": ("gradual", "stem")}, "'gradual' stands alone"),
         ({"freeze": "gradual"}, "'gradual' and its epochs are given together"),
         ({"unfreeze_epochs": (5,)}, "freeze is [] and unfreeze_epochs [5]; 'gradual'"),
-        ({"decay": "linear"}, "decay is 'linear'; expected one of constant, cosine"),
+        ({"decay": "linear"}, "decay is 'linear'; expected one of constant, cosine, polynomial"),
         ({"ce_weight": -0.5}, "ce_weight is -0.5; at least 0"),
         ({"ce_weight": float("nan")}, "ce_weight is nan; at least 0"),
+        ({"auxiliary_weight": -0.1}, "auxiliary_weight is -0.1; at least 0"),
+        ({"pos_weight": 0.0}, "pos_weight is 0.0; a number above 0"),
+        ({"pos_weight": float("inf")}, "pos_weight is inf; a number above 0"),
+        ({"optimizer": "rmsprop"}, "optimizer is 'rmsprop'; expected one of adam, sgd"),
+        ({"optimizer": "sgd", "momentum": 1.0}, "momentum is 1.0; from 0 to below 1"),
+        ({"momentum": 0.5}, "momentum is 0.5, but it is for optimizer: sgd"),
+        ({"optimizer": "sgd", "prior": "gaussian"}, "a posterior is learned by adam"),
+        ({"class_share": 0.75}, "class_share is 0.75, but slices are not cropped"),
+        ({"class_share": 1.0, "crop": 64}, "class_share is 1.0; between 0 and 1"),
+        ({"window": 0}, "window is 0; at least 1"),
+        ({"preview_every": 0}, "preview_every is 0; at least 1"),
+        ({"decay": "polynomial", "restarts": 1}, "restarts is 1; it is for decay: cosine"),
         ({"restarts": -1}, "restarts is -1; at least 0"),
         ({"restarts": 1}, "restarts is 1; it is for decay: cosine without plateau_patience and stop_patience"),
         ({"restarts": 1, "decay": "cosine", "plateau_patience": 5}, "restarts is 1; it is for decay: cosine without"),

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from mstl.config import Training
 from mstl.config_gan import GanTraining
 
+POWER = 0.9  # of the polynomial decay, Chen et al. 2018, arXiv 1606.00915
 ROUNDING = 1e-9  # 1e-3 times 0.1 three times is not below 1e-6
 MONITORED = {"val_dice": 1, "val_hidden_mae": -1}  # what validation says of an epoch, and whether more is better
 
@@ -25,6 +26,8 @@ def decayed(settings: Training | GanTraining, *, epoch: int) -> float:
     if settings.decay == "cosine":
         length = settings.epochs // cycles(settings)
         return settings.learning_rate * (1 + math.cos(math.pi * (epoch % length) / length)) / 2
+    if settings.decay == "polynomial":
+        return settings.learning_rate * (1 - epoch / settings.epochs) ** POWER
     return settings.learning_rate
 
 
