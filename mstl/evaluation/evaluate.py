@@ -10,6 +10,7 @@ from mstl.data.cohort import Case
 from mstl.data.labels import checked_labels, to_labels
 from mstl.errors import InputError
 from mstl.evaluation.pairs import Pair, read_pairs
+from mstl.evaluation.pooled import PooledTable
 from mstl.evaluation.regions import REGION_COLUMNS, region_rule, regions_of, regions_path, score_regions
 from mstl.evaluation.scores import COLUMNS, DISTANCE_RULE, EMPTY_CONVENTION, MATCHING_RULE, score_case
 from mstl.evaluation.uncertainty_scores import UncertaintyTables
@@ -38,6 +39,7 @@ def evaluate(
     Then `scores_regions.csv`, beside `scores.csv`, has a row a case and region: each label, whole, core and enhancing
     where the labels are BraTS', and those of `regions` (`regions_of`). Where there are no labels a table of regions
     that an earlier evaluation left there is removed.
+    `scores_pooled.csv`, beside it too, has the scores that are pooled over all cases and over those of each subject.
     Of cases that `mstl predict --samples` wrote maps of uncertainty for, `scores_uncertainty.csv` has a row each and
     `scores_calibration.csv` the bins of their reliability diagrams, beside `scores.csv` as well.
     `binarise_masks` cuts soft masks at 0.5 and makes one class of labels, `resample_masks` accepts masks on any grid,
@@ -47,7 +49,7 @@ def evaluate(
     if binarise_masks and (labels or regions):
         raise InputError("Labels and regions keep classes, binarise_masks makes one of all. Ask for one of both.")
     options = {"labels": labels, "binarise_masks": binarise_masks, "resample_masks": resample_masks}
-    rows, region_rows, known, uncertain = [], [], {}, UncertaintyTables(predictions)
+    rows, region_rows, known, uncertain, pooled = [], [], {}, UncertaintyTables(predictions), PooledTable()
     for pair in read_pairs(predictions, list(cohort), **options):
         who = {"case": pair.case.name, "subject": pair.case.subject, "session": pair.case.session}
         rows.append(who | score_case(pair.prediction > 0, pair.reference > 0, spacing=pair.spacing))
@@ -56,12 +58,14 @@ def evaluate(
             region_rows += [who | row for row in _score_labels(pair, known)]
         if out is not None:
             uncertain.add(pair)
+            pooled.add(pair)
     if regions and not known:
         raise InputError(f"Regions {', '.join(regions)} were given for masks of one class. Pass --labels too.")
     scores = pd.DataFrame(rows, columns=list(COLUMNS))
     if out is not None:
         _write(Path(out), scores, pd.DataFrame(region_rows, columns=list(REGION_COLUMNS)), known)
         uncertain.write(out)
+        pooled.write(out)
     return scores
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mstl.data.labels import shown
 from mstl.errors import InputError
-from mstl.evaluation.scores import COLUMNS, KEYS, SCORES, read_table, score_case, summary
+from mstl.evaluation.scores import COLUMNS, KEYS, SCORES, beside, read_table, score_case, summary
 
 REGION_COLUMNS = (*KEYS, "region", *SCORES, "empty_reference")
 BRATS: dict[tuple[int, ...], dict[str, tuple[int, ...]]] = {  # by the labels of a year's masks
@@ -69,8 +69,7 @@ def region_rule(regions: Mapping[str, Sequence[int]]) -> str:
 
 def regions_path(scores: str | Path) -> Path:
     """Where the regions of a `scores.csv` stand: `scores_regions.csv`, beside it."""
-    scores = Path(scores)
-    return scores.with_name(f"{scores.stem}_regions{scores.suffix}")
+    return beside(scores, "regions")
 
 
 def read_regions(path: str | Path) -> pd.DataFrame:

@@ -84,6 +84,12 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     return read_table(path, columns=COLUMNS, text=KEYS)
 
 
+def beside(scores: str | Path, name: str) -> Path:
+    """Where the table `name` of a `scores.csv` stands: `scores_<name>.csv`, beside it."""
+    scores = Path(scores)
+    return scores.with_name(f"{scores.stem}_{name}{scores.suffix}")
+
+
 def read_table(path: str | Path, *, columns: Sequence[str], text: Sequence[str]) -> pd.DataFrame:
     """Read a table that `mstl evaluate` wrote, with the `columns` that it must have, those of `text` as text.
 

@@ -18,7 +18,7 @@ from mstl.evaluation.calibration import (
 )
 from mstl.evaluation.maps import ENTROPY, MUTUAL_INFORMATION, PROBABILITY, read_lesion_probability
 from mstl.evaluation.pairs import PREDICTION, Pair, labels_beside
-from mstl.evaluation.scores import KEYS, read_table
+from mstl.evaluation.scores import KEYS, beside, read_table
 from mstl.files import read_json, write_text
 
 RULES = (
@@ -133,12 +133,12 @@ def _volumes(pair: Pair, path: Path) -> dict[str, float | int]:
 
 def uncertainty_path(scores: str | Path) -> Path:
     """Where the uncertainty of the cases of a `scores.csv` stands: `scores_uncertainty.csv`, beside it."""
-    return _beside(scores, "uncertainty")
+    return beside(scores, "uncertainty")
 
 
 def calibration_path(scores: str | Path) -> Path:
     """Where the bins of the cases of a `scores.csv` stand: `scores_calibration.csv`, beside it."""
-    return _beside(scores, "calibration")
+    return beside(scores, "calibration")
 
 
 def read_uncertainty(scores: str | Path) -> tuple[pd.DataFrame, pd.DataFrame] | None:
@@ -167,11 +167,6 @@ def uncertainty_summary(rows: pd.DataFrame, bins: pd.DataFrame) -> dict[str, flo
         "inside": int(inside.sum()),
         "intervals": len(inside),
     }
-
-
-def _beside(scores: str | Path, name: str) -> Path:
-    scores = Path(scores)
-    return scores.with_name(f"{scores.stem}_{name}{scores.suffix}")
 
 
 def _write(path: Path, rows: pd.DataFrame, columns: tuple[str, ...]) -> None:
