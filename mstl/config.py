@@ -30,6 +30,7 @@ from mstl.settings import (
 )
 
 SIDE_MULTIPLE = 32  # what five poolings need
+CROP_MULTIPLE = 16  # what four do: no model of ours has fewer
 NOTHING = "none"
 RANDOM = "random"
 AUTO = "auto"
@@ -141,7 +142,7 @@ class Training:
         whole = [one.name for one in fields(Training) if one.type.startswith("int")]
         check_counts(self, names=[name for name in whole if name not in ("seed", *FROM_ZERO)])
         check_counts(self, names=FROM_ZERO, least=0)
-        check_crop(self.crop, multiple=SIDE_MULTIPLE)
+        check_crop(self.crop, multiple=CROP_MULTIPLE)
         self._set_patch()
         check_precision(self.precision)
         check_seed(self.seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mstl._keras import keras
-from mstl.config import SIDE_MULTIPLE
+from mstl.config import CROP_MULTIPLE, SIDE_MULTIPLE
 from mstl.errors import InputError
 from mstl.models.resolution import steps_of
 
@@ -19,14 +19,14 @@ def is_volumetric(model: keras.Model) -> bool:
 def side_multiple(model: keras.Model) -> int:
     """Number of pixels or voxels that the sides of a model's inputs must be multiples of.
 
-    2 to the number of halvings on the way to its lowest resolution, for images at least 32; 32 for a model without a
+    2 to the number of halvings on the way to its lowest resolution, for images at least 16; 32 for a model without a
     graph.
     """
     try:
         halvings = max(step.level for step in steps_of(model))
     except InputError:
         return SIDE_MULTIPLE
-    return 2**halvings if is_volumetric(model) else max(SIDE_MULTIPLE, 2**halvings)
+    return 2**halvings if is_volumetric(model) else max(CROP_MULTIPLE, 2**halvings)
 
 
 def check_sides(sides: Sequence[int | None], *, multiple: int) -> None:

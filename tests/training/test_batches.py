@@ -72,7 +72,7 @@ def test_whole_volumes_that_divide_are_not_spoken_of(prepared, deep):
         ("flat", {"lesion_patches": 0.1}, "lesion_patches is 0.1, but a 2D model"),
         ("flat", {"augment": "flips"}, "Augmentation 'flips' is unknown"),
         ("deep", {"augment": "thesis"}, "Augmentation 'thesis' of volumes"),
-        ("flat", {"crop": 36}, "a multiple of 32"),
+        ("flat", {"crop": 36}, "a multiple of 16"),
     ],
 )
 def test_settings_for_the_other_kind_of_model_are_refused(prepared, request, kind, settings, message):
