@@ -1,9 +1,9 @@
 """Losses of segmentations with several classes, from a softmax's probabilities, in float32 whatever comes in.
 
 Each takes masks `(N, ..., 1)` of class numbers 0 (background) to K - 1, of any dtype, and probabilities `(N, ..., K)`,
-K at least 2. `ce` returns the mean over voxels of each sample, `(N,)`; `class_dice` looks at the flattened batch and
-returns a scalar; `ce_dice` adds both, `(N,)`. All raise `InputError` where the shapes do not belong together. They go
-into `model.compile(loss=...)`, inside or outside a `tf.distribute` strategy.
+K at least 2. `ce` and `class_focal` return the mean over voxels of each sample, `(N,)`; `class_dice` looks at the
+flattened batch and returns a scalar; `ce_dice` adds cross-entropy and Dice, `(N,)`. All raise `InputError` where the
+shapes do not belong together. They go into `model.compile(loss=...)`, inside or outside a `tf.distribute` strategy.
 """
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mstl.errors import InputError
 from mstl.models.replicas import summed
 
 SMOOTH = 1.0  # of Dice, as in the losses of one channel
+FOCAL_GAMMA = 2.0  # Lin et al. 2017, section 4.1
 
 
 def ce(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
@@ -22,9 +23,7 @@ def ce(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
     Keras computes it from the logits where the probabilities come from a softmax in the same graph, as in training:
     a voxel that is wrong for certain keeps its gradient, which a logarithm of cut probabilities would lose.
     """
-    truth, probability = _one_hot(y_true, y_pred)
-    loss = keras.backend.categorical_crossentropy(truth, probability)
-    return tf.reduce_mean(tf.reshape(loss, (tf.shape(loss)[0], -1)), axis=1)
+    return _sample_mean(keras.backend.categorical_crossentropy(*_one_hot(y_true, y_pred)))
 
 
 def class_dice(y_true: tf.Tensor, y_pred: tf.Tensor, *, smooth: float = SMOOTH) -> tf.Tensor:
@@ -49,11 +48,27 @@ def ce_dice(y_true: tf.Tensor, y_pred: tf.Tensor, *, ce_weight: float = 1.0) -> 
     return ce_weight * ce(y_true, y_pred) + class_dice(y_true, y_pred)
 
 
+def class_focal(y_true: tf.Tensor, y_pred: tf.Tensor, *, gamma: float = FOCAL_GAMMA) -> tf.Tensor:
+    """Focal loss `-(1 - p_t)^gamma log p_t` of each voxel's true class t, the mean over each sample's voxels, `(N,)`.
+
+    No class is weighted. The logarithm is computed from the logits as that of `ce`. Lin et al. 2017, arXiv 1708.02002,
+    with a softmax in place of sigmoids.
+    """
+    truth, probability = _one_hot(y_true, y_pred)
+    wrong = tf.nn.relu(1.0 - tf.reduce_sum(truth * probability, axis=-1))  # no negative number by rounding
+    return _sample_mean(wrong**gamma * keras.backend.categorical_crossentropy(truth, probability))
+
+
 CLASS_LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     "ce": ce,
     "class_dice": class_dice,
     "ce_dice": ce_dice,
+    "class_focal": class_focal,
 }
+
+
+def _sample_mean(values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.reshape(values, (tf.shape(values)[0], -1)), axis=1)
 
 
 def _one_hot(y_true: tf.Tensor, y_pred: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

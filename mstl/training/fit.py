@@ -9,11 +9,13 @@ import numpy as np
 
 from mstl._keras import keras, tf
 from mstl.config import AUTO, GAUSSIAN_PRIOR, NO_PRIOR, Experiment, Training, input_channels
+from mstl.config_checks import SGD
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 from mstl.files import write_json
 from mstl.models import recipe_of
 from mstl.models.bayesian_conv3d import bayesian_layers
+from mstl.models.sides import is_volumetric
 from mstl.models.synchronised import synchronise
 from mstl.models.tree import tensors_of
 from mstl.training.batches import training_batches
@@ -21,8 +23,9 @@ from mstl.training.distribute import agree, check_batch, describe_strategy, own_
 from mstl.training.environment import environment
 from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.loop import run_epochs
-from mstl.training.losses import get_loss
+from mstl.training.losses import POSITIVELY_WEIGHTED, get_loss
 from mstl.training.metrics import training_metrics
+from mstl.training.pos_weight import pos_weight_of
 from mstl.training.posterior_adam import PosteriorAdam
 from mstl.training.posterior_guard import PosteriorGuard
 from mstl.training.precision import check_built
@@ -51,7 +54,7 @@ def fit(
 ) -> Run:
     """Train `model` on slices or patches of `train` and return the run, written to the folder `out`.
 
-    model: images `(N, H, W, C)` or volumes `(N, D, H, W, C)` to probabilities `(N, ..., K)`; compiled here with Adam.
+    model: images `(N, H, W, C)` or volumes `(N, D, H, W, C)` to probabilities `(N, ..., K)`; compiled here.
     One output channel is for masks of 0 and 1, more are background and each class.
     validation: chooses the best weights by the pooled Dice of its voxels, with several classes the mean over them;
     without it the last are the best.
@@ -70,7 +73,8 @@ def fit(
     check_apart(sides)
     _check_masks({"train": train, "validation": validation})
     _check_model(model, train, training)
-    loss = _loss(model, training)  # this and the next may refuse: before the folder
+    weight = _pos_weight(model, train, training)
+    loss = _loss(model, training, pos_weight=weight)  # this and the next may refuse: before the folder
     sampler, held_out = training_batches(model, train, validation, training)
     report, thawing = freeze_for(model, training)
     strategy = model.distribute_strategy
@@ -78,6 +82,7 @@ def fit(
         prior = prior_for(model, training)
     facts = environment([*train, *(validation or ())], seed=training.seed, prior=prior_file(training))
     facts["distribution"] = describe_strategy(strategy, batch_size=training.batch_size, precision=training.precision)
+    facts |= {} if weight is None else {"pos_weight": weight}
     experiment = _experiment(model, training, sides)
     begun = {"preparation": train.preparation, "environment": facts}
     with own_folder(out, resume=resume) as folder, strategy.scope():
@@ -99,12 +104,19 @@ def fit(
     return Run(out, model=model)
 
 
-def _loss(model: keras.Model, training: Training) -> Loss:
+def _pos_weight(model: keras.Model, train: PreparedCohort, training: Training) -> float | None:
+    """The weight of a lesion's voxel: given, or computed for the loss that has one."""
+    if training.pos_weight is None and training.loss in POSITIVELY_WEIGHTED:
+        return pos_weight_of(train, keep="all" if is_volumetric(model) else training.keep)
+    return training.pos_weight
+
+
+def _loss(model: keras.Model, training: Training, *, pos_weight: float | None) -> Loss:
     """The loss of the settings; with a prior "auto" is minus a log likelihood, which the divergence belongs to."""
     classes, name = model.output_shape[-1], training.loss
     if training.prior != NO_PRIOR and name == AUTO:
         name = "bce" if classes == 1 else "ce"
-    return get_loss(name, num_classes=classes, ce_weight=training.ce_weight)
+    return get_loss(name, num_classes=classes, ce_weight=training.ce_weight, pos_weight=pos_weight)
 
 
 def _compile(
@@ -112,13 +124,22 @@ def _compile(
 ) -> None:
     """Make `trained`, which is `model` or holds it, ready to train."""
     _set_batch_norm(model, training)
-    optimizer = keras.optimizers.Adam(training.learning_rate, weight_decay=training.weight_decay or None)
-    if training.weight_decay:
-        optimizer.exclude_from_weight_decay(_all_but_kernels(model))
+    metrics = training_metrics(num_classes=model.output_shape[-1], labels=labels)
+    trained.compile(_optimizer(model, training), loss, metrics)
+
+
+def _optimizer(model: keras.Model, training: Training) -> keras.optimizers.Optimizer:
+    rate, decay = training.learning_rate, training.weight_decay or None
     if training.prior != NO_PRIOR:
         variances = [layer.log_variance for layer in bayesian_layers(model).values()]
-        optimizer = PosteriorAdam(training.learning_rate, variances=variances, variance_rate=training.variance_rate)
-    trained.compile(optimizer, loss, training_metrics(num_classes=model.output_shape[-1], labels=labels))
+        return PosteriorAdam(rate, variances=variances, variance_rate=training.variance_rate)
+    if training.optimizer == SGD:
+        optimizer = keras.optimizers.SGD(rate, momentum=training.momentum, weight_decay=decay)
+    else:
+        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+    if decay:
+        optimizer.exclude_from_weight_decay(_all_but_kernels(model))
+    return optimizer
 
 
 def _all_but_kernels(model: keras.Model) -> list[tf.Variable]:

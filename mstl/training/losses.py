@@ -1,8 +1,8 @@
 """Losses of one-channel segmentation, from probabilities, computed in float32 whatever comes in.
 
 Each takes masks and probabilities of one shape `(N, ..., 1)`: masks 0/1 of any dtype, probabilities in [0, 1]
-(a sigmoid's output). `bce` and `focal` return the mean over voxels of each sample, `(N,)`; `dice` and `combo`
-look at the flattened batch and return a scalar; `bce_dice` adds both kinds, `(N,)`. All raise `InputError`
+(a sigmoid's output). `bce`, `weighted_bce` and `focal` return the mean over voxels of each sample, `(N,)`; `dice` and
+`combo` look at the flattened batch and return a scalar; `bce_dice` adds both kinds, `(N,)`. All raise `InputError`
 where the shapes differ or there is more than one channel. They are plain functions of TensorFlow operations
 and go into `model.compile(loss=...)`, inside or outside a `tf.distribute` strategy.
 """
@@ -21,6 +21,7 @@ EPSILON = 1e-7  # probabilities are cut to [EPSILON, 1 - EPSILON] before a logar
 SMOOTH = 1.0  # of Dice, as in the 2021 thesis work
 COMBO_WEIGHT = 0.5  # share of cross-entropy in the combo loss, 2021 thesis work
 COMBO_A = 0.5  # weight a of its cross-entropy, 2021 thesis work
+POS_WEIGHT = 25.0  # of a lesion's voxel in the weighted cross-entropy, as the brain tumours' SegNet has it
 FOCAL_GAMMA, FOCAL_ALPHA = 2.0, 0.25  # Lin et al. 2017, section 4.1
 
 
@@ -31,6 +32,18 @@ def bce(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
     a voxel that is wrong for certain keeps its gradient, which a logarithm of cut probabilities would lose.
     """
     return _sample_mean(keras.backend.binary_crossentropy(*_float32(y_true, y_pred)))
+
+
+def weighted_bce(y_true: tf.Tensor, y_pred: tf.Tensor, *, pos_weight: float = POS_WEIGHT) -> tf.Tensor:
+    """Binary cross-entropy in which a lesion's voxel counts `pos_weight` times, the mean over each sample, `(N,)`.
+
+    `-(pos_weight t log p + (1 - t) log(1 - p))`, divided by the number of voxels, not by the sum of their weights: what
+    PyTorch's `BCEWithLogitsLoss(pos_weight=...)` computes from logits, as Keras does here where they are found, see
+    `bce`.
+    """
+    truth, probability = _float32(y_true, y_pred)
+    weight = 1.0 + (pos_weight - 1.0) * truth
+    return _sample_mean(weight * keras.backend.binary_crossentropy(truth, probability))
 
 
 def dice(y_true: tf.Tensor, y_pred: tf.Tensor, *, smooth: float = SMOOTH) -> tf.Tensor:
@@ -86,30 +99,35 @@ def focal(
 
 LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     "bce": bce,
+    "weighted_bce": weighted_bce,
     "dice": dice,
     "bce_dice": bce_dice,
     "combo": combo,
     "focal": focal,
 }
-WEIGHTED = ("bce_dice", "ce_dice")  # have a `ce_weight`
+WITH_DICE = ("bce_dice", "ce_dice")  # have a `ce_weight`
+POSITIVELY_WEIGHTED = ("weighted_bce",)  # have a `pos_weight`
 
 
 def get_loss(
-    name: str, *, num_classes: int = 1, ce_weight: float = 1.0
+    name: str, *, num_classes: int = 1, ce_weight: float = 1.0, pos_weight: float | None = None
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """The loss of that name, for a model with `num_classes` output channels; "auto" is the usual one.
 
-    `ce_weight` is that of the cross-entropy beside Dice. Raises `InputError` with the names that fit for one that is
-    unknown, or for another number of channels, and for a `ce_weight` of a loss that adds no Dice.
+    `ce_weight` is that of the cross-entropy beside Dice, `pos_weight` that of a lesion's voxel in "weighted_bce".
+    Raises `InputError` with the names that fit for one that is unknown, or for another number of channels, and for a
+    weight that the loss does not have.
     """
     fitting, others = (LOSSES, CLASS_LOSSES) if num_classes == 1 else (CLASS_LOSSES, LOSSES)
     name = ("bce_dice" if num_classes == 1 else "ce_dice") if name == AUTO else name
-    if ce_weight != 1 and name not in WEIGHTED:
-        raise InputError(
-            f"ce_weight is {ce_weight}, but the loss is '{name}'; it is for {' and '.join(WEIGHTED)}. Leave it out."
-        )
+    given = {"ce_weight": (ce_weight, 1, WITH_DICE), "pos_weight": (pos_weight, None, POSITIVELY_WEIGHTED)}
+    options = {option: value for option, (value, default, _) in given.items() if value != default}
+    for option, value in options.items():
+        if name not in given[option][-1]:
+            meant = " and ".join(given[option][-1])
+            raise InputError(f"{option} is {value}, but the loss is '{name}'; it is for {meant}. Leave it out.")
     if name in fitting:
-        return fitting[name] if ce_weight == 1 else partial(fitting[name], ce_weight=ce_weight)
+        return partial(fitting[name], **options) if options else fitting[name]
     wrong = f"is not for a model with {num_classes} output channels" if name in others else "is unknown"
     raise InputError(f"Loss {name!r} {wrong}. Choose one of: {', '.join(fitting)}.")
 

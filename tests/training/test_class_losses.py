@@ -5,8 +5,8 @@ from sklearn.metrics import log_loss
 
 from mstl._keras import keras, tf
 from mstl.errors import InputError
-from mstl.training.class_losses import CLASS_LOSSES, ce, ce_dice, class_dice
-from mstl.training.losses import bce, bce_dice, get_loss
+from mstl.training.class_losses import CLASS_LOSSES, ce, ce_dice, class_dice, class_focal
+from mstl.training.losses import bce, bce_dice, focal, get_loss
 
 
 @pytest.fixture
@@ -33,6 +33,33 @@ def test_class_dice_is_the_mean_over_the_foreground_classes(batch):
 
 def test_ce_dice_is_the_sum_of_both(batch):
     np.testing.assert_allclose(ce_dice(*batch), ce(*batch) + class_dice(*batch))
+
+
+def test_class_focal_follows_the_published_formula(batch):
+    truth, p = batch
+    right = np.take_along_axis(p, truth.astype(int), -1)[..., 0]
+    for gamma in (0.0, 2.0, 3.5):
+        expected = -((1 - right) ** gamma * np.log(right)).mean(axis=(1, 2, 3))
+        np.testing.assert_allclose(class_focal(truth, p, gamma=gamma), expected, rtol=1e-4)
+    np.testing.assert_allclose(class_focal(truth, p, gamma=0.0), ce(truth, p), rtol=1e-5)
+
+
+def test_class_focal_of_two_classes_is_twice_the_balanced_focal_loss_of_one_channel(batch):
+    lesion, p = np.clip(batch[0], 0, 1), batch[1][..., 1:2]
+    two = class_focal(lesion, np.concatenate([1 - p, p], -1))
+    np.testing.assert_allclose(two, 2 * focal(lesion, p, alpha=0.5), rtol=1e-4)
+
+
+def test_class_focal_keeps_the_gradient_of_a_voxel_that_is_wrong_for_certain():
+    logits = tf.Variable([[[60.0, 0.0]]])
+
+    @tf.function
+    def gradient():
+        with tf.GradientTape() as tape:
+            loss = class_focal(tf.ones((1, 1, 1)), keras.activations.softmax(logits))
+        return tape.gradient(loss, logits)
+
+    np.testing.assert_allclose(gradient(), [[[1, -1]]], atol=1e-5)
 
 
 def test_two_classes_cost_what_one_channel_costs(batch):

@@ -14,8 +14,10 @@ from mstl._keras import keras
 from mstl.data.prepare import prepare
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError, TrainingError
+from mstl.files import read_json
 from mstl.training import recorder
 from mstl.training.fit import fit
+from mstl.training.pos_weight import pos_weight_of
 from mstl.transfer.freezing import freeze
 
 SETTINGS = {"epochs": 4, "steps_per_epoch": 3, "batch_size": 2, "augment": "thesis", "learning_rate": 1e-2}
@@ -25,6 +27,7 @@ import sys
 from conftest import build_small_model
 from mstl.data.prepared import PreparedCohort
 from mstl.training.fit import fit
+from mstl.training.pos_weight import pos_weight_of
 prepared = PreparedCohort.open(sys.argv[1])
 fit(build_small_model(), prepared.select(["s0", "s1", "s2"]), prepared.select(["s3"]), out=sys.argv[2],
     resume=True, **{LONGER})
@@ -235,3 +238,38 @@ def test_a_disk_that_fills_up_ends_in_one_line(prepared, small_model, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, action)
     assert not list((tmp_path / "run").rglob(".*"))
+
+
+def test_stochastic_gradient_descent_with_momentum_resumes_exactly(prepared, small_model, tmp_path):
+    class Interruption(RuntimeError):
+        pass
+
+    def interrupt(epoch, logs):
+        if epoch == 1:
+            raise Interruption
+
+    settings = {**SETTINGS, "optimizer": "sgd", "momentum": 0.8, "decay": "polynomial", "weight_decay": 5e-3}
+    whole = fit(small_model(), *sides(prepared), out=tmp_path / "whole", **settings)
+    with pytest.raises(Interruption):
+        stop = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+        fit(small_model(), *sides(prepared), out=tmp_path / "stopped", callbacks=[stop], **settings)
+    fit(small_model(), *sides(prepared), out=tmp_path / "stopped", resume=True, **settings)
+    first, second = (arrays_of(tmp_path / name / "state" / "state.h5") for name in ("whole", "stopped"))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    moments = [array for name, array in first.items() if name.startswith("optimizer") and array.ndim == 4]
+    assert len(moments) == 2
+    assert all(np.abs(moment).max() > 0 for moment in moments)
+    rates = 1e-2 * (1 - np.arange(4) / 4) ** 0.9
+    np.testing.assert_allclose(whole.history["learning_rate"], rates, rtol=1e-6)
+
+
+def test_the_weight_of_lesions_is_computed_and_noted_and_the_same_on_resume(prepared, small_model, tmp_path):
+    settings = {**SETTINGS, "epochs": 1, "loss": "weighted_bce"}
+    for out, more in (("computed", {}), ("given", {"pos_weight": 25.0})):
+        fit(small_model(), *sides(prepared), out=tmp_path / out, **settings, **more)
+    noted = [read_json(tmp_path / name / "environment.json")["pos_weight"] for name in ("computed", "given")]
+    assert noted == [pos_weight_of(sides(prepared)[0], keep="balanced"), 25.0]
+    with pytest.raises(InputError, match=r"pos_weight is 25\.0, but the loss is 'bce_dice'"):
+        fit(small_model(), *sides(prepared), out=tmp_path / "other", **{**SETTINGS, "pos_weight": 25.0})
+    resumed = fit(small_model(), *sides(prepared), out=tmp_path / "computed", resume=True, **settings)
+    assert resumed.experiment.pos_weight is None

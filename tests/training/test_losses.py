@@ -5,7 +5,7 @@ from sklearn.metrics import log_loss
 
 from mstl._keras import keras, tf
 from mstl.errors import InputError
-from mstl.training.losses import LOSSES, bce, bce_dice, combo, dice, focal, get_loss
+from mstl.training.losses import LOSSES, bce, bce_dice, combo, dice, focal, get_loss, weighted_bce
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_compiled_model_learns_under_a_distribution_strategy(name):
 
 
 def test_an_unknown_loss_lists_the_known_ones():
-    with pytest.raises(InputError, match="bce, dice, bce_dice, combo, focal"):
+    with pytest.raises(InputError, match="bce, weighted_bce, dice, bce_dice, combo, focal"):
         get_loss("hinge")
 
 
@@ -149,3 +149,32 @@ def test_a_voxel_that_is_wrong_for_certain_keeps_its_gradient_in_training():
         return tape.gradient(loss, logit)
 
     np.testing.assert_allclose(gradient(), [[[-1]]])
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0, 25.0])
+def test_the_weighted_cross_entropy_is_the_published_one_of_the_logits(batch, weight):
+    truth, logits = batch[0], np.random.default_rng(1).normal(0, 5, batch[0].shape)
+    softplus = np.logaddexp(0, -logits)
+    expected = (weight * truth * softplus + (1 - truth) * (logits + softplus)).mean(axis=(1, 2, 3))  # BCEWithLogitsLoss
+    probability = keras.activations.sigmoid(tf.constant(logits, tf.float32))
+    np.testing.assert_allclose(get_loss("weighted_bce", pos_weight=weight)(truth, probability), expected, rtol=1e-5)
+    if weight == 1:
+        np.testing.assert_allclose(expected, bce(truth, probability), rtol=1e-5)
+
+
+def test_the_weighted_cross_entropy_keeps_the_gradient_of_a_voxel_that_is_wrong_for_certain():
+    logit = tf.Variable([[[-60.0]]])
+
+    @tf.function
+    def gradient():
+        with tf.GradientTape() as tape:
+            loss = weighted_bce(tf.ones((1, 1, 1)), keras.activations.sigmoid(logit), pos_weight=7.0)
+        return tape.gradient(loss, logit)
+
+    np.testing.assert_allclose(gradient(), [[[-7]]])
+
+
+@pytest.mark.parametrize("name", ["auto", "bce", "focal"])
+def test_a_weight_of_lesions_is_refused_where_the_loss_has_none(name):
+    with pytest.raises(InputError, match=r"pos_weight is 25, but the loss is '\w+'; it is for weighted_bce\. Leave"):
+        get_loss(name, pos_weight=25)

@@ -92,3 +92,11 @@ def test_of_a_pre_training_a_smaller_error_of_hidden_pixels_is_better():
 
 def test_without_validation_a_smaller_loss_is_better():
     assert monitored([{"loss": 0.4}, {"loss": 0.3}]) == [-0.4, -0.3]
+
+
+def test_polynomial_rate_falls_as_the_power_of_what_remains():
+    settings = Training(learning_rate=0.01, decay="polynomial", epochs=10)
+    rates = [learning_rate(settings, epoch=epoch, monitored=[]) for epoch in range(10)]
+    assert rates == pytest.approx([0.01 * (1 - epoch / 10) ** 0.9 for epoch in range(10)])
+    assert rates[0] == 0.01
+    assert rates[9] > 0
