@@ -22,27 +22,32 @@ def build_for(experiment: Experiment, preparation: dict, *, seed: int | None = N
     Raises `InputError` for a model or an option of it that does not exist.
     """
     channels = input_channels(len(preparation["modalities"]), context=experiment.context)
-    options = {"stem": experiment.stem} if takes(experiment.model, "stem") else {}
+    options = {"channels": channels} | ({"stem": experiment.stem} if takes(experiment.model, "stem") else {})
     if (labels := preparation.get("labels")) and takes(experiment.model, "num_classes"):
         options["num_classes"] = len(labels) + 1
-    return build_model(experiment.model, seed=seed, channels=channels, **(options | experiment.model_options))
+    return build_model(experiment.model, seed=seed, **(options | experiment.model_options))
 
 
-def model_named(what: str, *, options: Iterable[str] = ()) -> tuple[keras.Model, Experiment | None]:
+def model_named(
+    what: str, *, options: Iterable[str] = (), preparation: dict | None = None
+) -> tuple[keras.Model, Experiment | None]:
     """Build what `mstl transfer --to` names: a model, the experiment in a YAML file, or the one of a run's folder.
 
     Also returns the experiment, where there is one. options: texts "key=value", arguments of the model's builder,
-    or keys of the experiment. A model that is named without `channels` gets three. Raises
-    `InputError` as `build_for` does, and for an option amiss.
+    or keys of the experiment. preparation: that of the cases which the model is for; None takes those of the experiment
+    or the run, and three channels for a model that is named without `channels`. Raises `InputError` as `build_for`
+    does, and for an option amiss.
     """
     path = Path(what)
     if path.is_dir():
         experiment = Experiment.load(path / "experiment.yaml", changes=options)
-        return build_for(experiment, read_json(path / PREPARATION)), experiment
+        return build_for(experiment, preparation or read_json(path / PREPARATION)), experiment
     if path.suffix in (".yaml", ".yml"):
         experiment = Experiment.load(path, changes=options)
-        return build_for(experiment, PreparedCohort.open(experiment.prepared).preparation), experiment
+        return build_for(experiment, preparation or PreparedCohort.open(experiment.prepared).preparation), experiment
     arguments = dict(map(_option, options))
+    if preparation:
+        return build_for(Experiment(model=what, model_options=arguments), preparation), None
     if takes(what, "channels"):
         arguments.setdefault("channels", EXAMPLE_CHANNELS)
     return build_model(what, **arguments), None

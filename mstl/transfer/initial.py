@@ -42,7 +42,8 @@ def initialise(
     options["include"] = options.get("include") or source.include
     with Checkpoint.open(source.path) as checkpoint:
         plan = plan_transfer(checkpoint, model, **options)
-        notes = [*_other_images(source, preparation or {}), *_other_build(source, model), *_known(source, held_out)]
+        about = (other_images(source, preparation or {}), _other_build(source, model), known_subjects(source, held_out))
+        notes = [note for part in about for note in part]
         plan = replace(plan, notes=(*plan.notes, *notes))
         try:
             report = plan.apply(allow_partial=allow_partial, init=init)
@@ -53,7 +54,7 @@ def initialise(
     return report
 
 
-def _other_images(source: Source, preparation: Mapping) -> list[str]:
+def other_images(source: Source, preparation: Mapping) -> list[str]:
     """A sentence for each respect in which the cases are not like those that the weights know."""
     notes = []
     ours, theirs = preparation.get("modalities", ()), source.modalities
@@ -68,7 +69,7 @@ def _other_images(source: Source, preparation: Mapping) -> list[str]:
     return notes
 
 
-def _known(source: Source, held_out: Iterable[str]) -> list[str]:
+def known_subjects(source: Source, held_out: Iterable[str]) -> list[str]:
     """A sentence where the weights have learned from subjects that are held out now."""
     known = [subject for subject in held_out if subject in source.subjects]
     if not known:

@@ -1,0 +1,69 @@
+"""Predictors of given weights: of a run, of a Keras file for a network that is named, of published weights."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mstl._keras import keras
+from mstl.data.prepared import PreparedCohort
+from mstl.errors import InputError
+from mstl.evaluation.predictor import Predictor
+from mstl.training.build import model_named
+from mstl.training.run import Run
+from mstl.transfer.initial import known_subjects, other_images
+from mstl.transfer.plan import transfer_weights
+from mstl.transfer.source import Source, find_source
+
+
+@dataclass(frozen=True, eq=False)
+class GivenWeights:
+    """Opens checkpoints for `cases`: the predictor of each, and sentences on what its weights know.
+
+    `own` is the predictor of the network that files of weights are for, which each file fills anew, and `name` is that
+    network's, "" where mstl has none for it; None where there are only runs, which know their network.
+    """
+
+    cases: PreparedCohort
+    own: Predictor | None = None
+    name: str = ""
+
+    @classmethod
+    def of(cls, cases: PreparedCohort, model: str | keras.Model | None, *, options: Sequence[str] = ()) -> GivenWeights:
+        """For a model that is named (see `mstl.training.build.model_named`), a `keras.Model`, of which a copy is made,
+        or none. Raises `InputError` where it cannot be built.
+        """  # fmt: skip
+        if model is None:
+            return cls(cases)
+        if isinstance(model, keras.Model):
+            return cls(cases, Predictor(keras.models.clone_model(model)))
+        built, experiment = model_named(model, options=options, preparation=cases.preparation)
+        if experiment is None:
+            return cls(cases, Predictor(built), model)
+        window, overlap = experiment.patch or None, experiment.overlap
+        return cls(cases, Predictor(built, experiment.context, window=window, overlap=overlap), experiment.model)
+
+    def __call__(self, checkpoint: str | Path | Run) -> tuple[Predictor, tuple[str, ...]]:
+        """The predictor of a run, its folder, a Keras file or a published name; valid until the next one is opened.
+
+        Raises `InputError` where it means nothing, has no network, or does not fill the whole of it.
+        """
+        if isinstance(checkpoint, Run) or Path(checkpoint).is_dir():
+            run = checkpoint if isinstance(checkpoint, Run) else Run(checkpoint)
+            return Predictor.of_run(run), self._notes(find_source(str(run.folder)))
+        source = find_source(str(checkpoint), model_name=self.name)
+        if source.include:
+            raise InputError(
+                f"{checkpoint} is weights of the {source.include} alone, which segment nothing before they are "
+                f"trained. Train with init: {checkpoint}."
+            )
+        if self.own is None:
+            raise InputError(
+                f"{checkpoint} is a file of weights, which does not say what network it is for. Give model (--model): "
+                "a name such as unet-small, an EXPERIMENT.yaml, or a run's folder."
+            )
+        transfer_weights(source.path, self.own.model)
+        return self.own, self._notes(source)
+
+    def _notes(self, source: Source) -> tuple[str, ...]:
+        return *other_images(source, self.cases.preparation), *known_subjects(source, self.cases.subjects)
