@@ -4,11 +4,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from math import ceil
 from typing import Any
 
 import numpy as np
 
+from mstl.data.crops import MARGIN, crop_window, even_window
 from mstl.data.opencv import one_thread
 from mstl.data.passes import batch_places, samples_of_epoch, steps_of_epoch
 from mstl.data.prepared import PreparedCase
@@ -19,7 +19,6 @@ from mstl.errors import InputError
 KEEP = ("lesion", "balanced", "brain", "all")
 NEED_LABELS = ("lesion", "balanced")
 ORDER, DRAW, CROP = 0, 1, 2  # which random stream of a seed
-CROP_MARGIN = 1.25  # an augmented crop is cut larger, so that turning it brings in tissue, not a black corner
 
 
 @dataclass(eq=False, repr=False)
@@ -33,7 +32,8 @@ class SliceSampler:
     `steps_per_epoch` cuts the endless row of passes into epochs of that length; without it an epoch is one
     pass, its last batch maybe smaller. `augment` is a name (as "strong"), a Compose or None.
     `crop` (H, W) cuts a window, with probability `lesion_crop` around a lesion voxel where the slice has one,
-    else around any brain voxel. `context` stacks that many neighbours on each side as channels, from inferior
+    else around any brain voxel; with `class_share` anywhere, so that no class has more than that share of it, see
+    `mstl.data.crops.even_window`. `context` stacks that many neighbours on each side as channels, from inferior
     to superior; beyond the volume they are 0. Without a crop every slice is set in the middle of zeros
     (background) as large as the largest case, sides rounded up to a multiple of `multiple_of`.
 
@@ -51,6 +51,7 @@ class SliceSampler:
     augment: Any = None
     crop: tuple[int, int] | None = None
     lesion_crop: float = 0.7
+    class_share: float | None = None
     context: int = 0
     multiple_of: int = 32
     steps_per_epoch: int | None = None
@@ -78,6 +79,10 @@ class SliceSampler:
         for name in ("context", "lesion_free", "lesion_crop", "seed"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 0 or more. Give such a value.")
+        if self.class_share is not None and not (self.labels and self.crop is not None):
+            raise InputError(
+                f"class_share is {self.class_share}, which needs masks and a crop. Give both, or leave it out."
+            )
         if self.keep not in KEEP:
             raise InputError(f"keep is {self.keep!r}, expected one of {', '.join(KEEP)}. Choose one.")
         if not self.cases:
@@ -194,13 +199,19 @@ class SliceSampler:
         case, position = self._order(number)[offset].tolist()
         image, mask = self._read(case, position)
         if self.crop is not None:
-            margin = CROP_MARGIN if self.augment is not None else 1
-            sides = tuple(ceil(margin * side) for side in self.crop)
             random = np.random.default_rng((self.seed, CROP, number, offset))
-            image, mask = crop_window(image, mask, sides=sides, lesion=self.lesion_crop, random=random)
+            image, mask = self._cropped(image, mask, random)
         if self.augment is None:
             return image, mask
         return augment_pair(self.augment, image, mask, seed=(self.seed, DRAW, number, offset))
+
+    def _cropped(
+        self, image: np.ndarray, mask: np.ndarray, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        common = {"sides": self.crop, "margin": MARGIN if self.augment is not None else 1, "random": random}
+        if self.class_share is None:
+            return crop_window(image, mask, lesion=self.lesion_crop, **common)
+        return even_window(image, mask, class_share=self.class_share, **common)
 
     def _read(self, case: int, position: int) -> tuple[np.ndarray, np.ndarray]:
         """One slice with its neighbours as float32 `(H, W, C)` and its mask uint8 `(H, W)`."""
@@ -230,23 +241,3 @@ def _centre(source: np.ndarray, target: np.ndarray) -> None:
         inside.append(slice(into, into + length))
         outside.append(slice(out_of, out_of + length))
     target[tuple(inside)] = source[tuple(outside)]
-
-
-def crop_window(
-    image: np.ndarray, mask: np.ndarray, *, sides: tuple[int, int], lesion: float, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cut the same window out of image `(H, W, C)` and mask `(H, W)`, smaller where they are smaller.
-
-    Its centre is near a lesion voxel with probability `lesion`, else at a voxel that is not background.
-    """
-    wanted = random.random() < lesion
-    voxels = np.flatnonzero(mask) if wanted else ()
-    if not len(voxels):
-        voxels = np.flatnonzero(image[..., image.shape[-1] // 2])
-    centre = voxels[random.integers(len(voxels))] if len(voxels) else mask.size // 2
-    window = []
-    for place, side, length in zip(divmod(int(centre), mask.shape[1]), sides, mask.shape, strict=True):
-        shift = int(random.integers(-(side // 4), side // 4 + 1))
-        start = min(max(0, place + shift - side // 2), max(0, length - side))
-        window.append(slice(start, start + side))
-    return image[tuple(window)], mask[tuple(window)]

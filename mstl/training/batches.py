@@ -15,7 +15,7 @@ from mstl.errors import InputError
 from mstl.models.sides import check_sides, is_volumetric, side_multiple
 
 AUGMENT = {False: "thesis", True: "flips"}  # of slices, of volumes
-OF_SLICES = ("crop", "context", "keep")  # settings that say nothing of volumes
+OF_SLICES = ("crop", "class_share", "context", "window", "keep")  # settings that say nothing of volumes
 OF_VOLUMES = ("patch", "lesion_patches")
 
 
@@ -61,6 +61,7 @@ def _training_slices(cases: PreparedCohort, training: Training, multiple: int, a
         seed=training.seed,
         augment=augment,
         crop=None if training.crop is None else (training.crop, training.crop),
+        class_share=training.class_share,
         context=training.context,
         multiple_of=multiple,
         steps_per_epoch=training.steps_per_epoch,

@@ -111,6 +111,17 @@ def test_crops_around_lesions_hold_a_lesion_and_match_their_masks(cases):
     assert len({image.tobytes() for image in anywhere}) > 15
 
 
+def test_crops_with_a_class_share_lie_anywhere_and_show_two_classes_where_they_can(cases):
+    options = {"crop": (12, 12), "class_share": 0.9, "seed": 4}
+    images, masks = SliceSampler(cases, **options, steps_per_epoch=1, batch_size=40).batch(0, 0)
+    lesion = masks.mean(axis=(1, 2, 3))
+    around = SliceSampler(cases, crop=(12, 12), seed=4, steps_per_epoch=1, batch_size=40).batch(0, 0)[0]
+    assert ((lesion > 0.1) & (lesion < 0.9)).mean() > 0.6
+    assert not np.array_equal(images, around)
+    turned, _ = SliceSampler(cases, **options, augment="none", steps_per_epoch=1, batch_size=40).batch(0, 0)
+    assert np.array_equal(images, turned)  # its margin is cut off again
+
+
 def test_a_crop_larger_than_the_slice_is_filled_with_zeros(cases):
     images, masks = SliceSampler(cases[:1], crop=(40, 40), batch_size=2, shuffle=False).batch(0, 0)
     assert np.array_equal(images[0, 5:35, 7:33], cases[0].image[2].astype(np.float32))
@@ -184,7 +195,8 @@ def test_a_file_cut_off_after_opening_is_named(write_prepared, tmp_path):
 @pytest.mark.parametrize(("arguments", "word"), [
     ({"batch_size": 0}, "batch_size"), ({"keep": "some"}, "balanced"), ({"seed": -1}, "seed"),
     ({"crop": (0, 4)}, "crop"), ({"context": -1}, "context"), ({"steps_per_epoch": 0}, "steps_per_epoch"),
-    ({"augment": "thesys"}, "thesis"), ({"multiple_of": 0}, "multiple_of"),
+    ({"augment": "thesys"}, "thesis"), ({"multiple_of": 0}, "multiple_of"), ({"class_share": 0.75}, "needs masks and"),
+    ({"class_share": 0.75, "crop": (4, 4), "labels": False, "keep": "brain"}, "class_share is 0.75, which needs masks"),
 ])
 def test_wrong_numbers_and_names_are_refused(cases, arguments, word):
     with pytest.raises(InputError, match=word):

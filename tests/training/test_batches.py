@@ -66,6 +66,8 @@ def test_whole_volumes_that_divide_are_not_spoken_of(prepared, deep):
     ("kind", "settings", "message"),
     [
         ("deep", {"crop": 32}, "crop is 32, but a 3D model"),
+        ("deep", {"crop": 32, "class_share": 0.75}, "crop is 32, but a 3D model"),
+        ("deep", {"window": 32}, "window is 32, but a 3D model"),
         ("deep", {"context": 1}, "context is 1, but a 3D model"),
         ("deep", {"keep": "all"}, "keep is 'all', but a 3D model"),
         ("flat", {"patch": 8}, r"patch is \(8, 8, 8\), but a 2D model"),
