@@ -142,8 +142,8 @@ def _sampled(
 
 
 def _windows(predictor: Predictor, case: PreparedCase) -> dict:
-    """How a 3D model saw the case."""
-    if not predictor.is_3d:
-        return {}
+    """By which windows a model saw the case; nothing where it saw whole slices."""
     window = predictor.window_of(case.shape)
-    return {"window": WHOLE} if window is None else {"window": window, "overlap": predictor.overlap}
+    if window is None:
+        return {"window": WHOLE} if predictor.is_3d else {}
+    return {"window": window, "overlap": predictor.overlap}

@@ -25,10 +25,11 @@ LESION = -1  # channel of the lesion's probability where the model tells it from
 class Predictor:
     """A model that turns a prepared case into probabilities.
 
-    A 2D model sees slice by slice with `context` neighbours, those without brain are skipped. A 3D model sees windows
-    of `window` voxels (d, h, w) that overlap by `overlap`, see `sliding_window`; None is the whole volume where memory
-    allows, else the largest window that it does allow. `flip` averages with the left-right mirrored image.
-    `batch_size` is how many slices (None: 8) or windows (None: 1) are computed at a time.
+    A 2D model sees slice by slice with `context` neighbours, those without brain are skipped: whole ones, or with
+    `window` (h, w) by windows that overlap by `overlap`, see `sliding_window`. A 3D model sees windows of `window`
+    voxels (d, h, w); None is the whole volume where memory allows, else the largest window that it does allow. Sides of
+    windows are rounded up to what the model takes. `flip` averages with the left-right mirrored image. `batch_size` is
+    how many slices or windows of slices (None: 8), or windows of volumes (None: 1), are computed at a time.
 
     The model's weights stay as they are, moving statistics that drift at every call included. Raises `InputError` for
     an overlap outside [0, 1).
@@ -54,16 +55,17 @@ class Predictor:
     def of_run(
         cls, run: Run, *, weights: str = "best", flip: bool = False, overlap: float | None = None
     ) -> Predictor:
-        """The predictor of a run, with the context, the patch and (None) the overlap of its experiment.
+        """The predictor of a run, with the context, the patch or window, and (None) the overlap of its experiment.
 
-        Raises `InputError` for an overlap where the run's model sees slices.
+        Raises `InputError` for an overlap where the run's model sees whole slices.
         """
-        experiment = run.experiment
+        experiment, model = run.experiment, run.model(weights)
         given, overlap = overlap, experiment.overlap if overlap is None else overlap
-        predictor = cls(run.model(weights), experiment.context, flip, window=experiment.patch or None, overlap=overlap)
-        if given is not None and not predictor.is_3d:
+        side = None if experiment.window is None else (experiment.window, experiment.window)
+        window = experiment.patch or None if is_volumetric(model) else side
+        if given is not None and window is None and not is_volumetric(model):
             raise InputError(f"overlap is {given}, but run {run.folder} sees slices, not windows. Leave it out.")
-        return predictor
+        return cls(model, experiment.context, flip, window=window, overlap=overlap)
 
     @property
     def is_3d(self) -> bool:
@@ -86,23 +88,23 @@ class Predictor:
                 f"Case {case.name} gives {channels} channels ({', '.join(case.modalities)}, context "
                 f"{self.context}), the model expects {self.model.input_shape[-1]}. Prepare the run's modalities."
             )
+        brain = case.brain
         try:
             with steady(self.model):
-                probability = self._by_windows(case) if self.is_3d else self._by_slices(case)
+                probability = self._by_windows(case) if self.is_3d else self._by_slices(case, brain)
         except tf.errors.ResourceExhaustedError as error:
             what = f"windows of {self.window_of(case.shape) or case.shape}" if self.is_3d else "slices"
             raise InputError(
                 f"Memory does not suffice to predict case {case.name} of {case.shape} by {self._batch} {what} at a "
                 "time. Lower the batch size or the sides of the window, or predict on the CPU."
             ) from error
-        outside = ~case.brain
-        probability[outside] = background((), self.classes)
+        probability[~brain] = background((), self.classes)
         return probability
 
-    def window_of(self, shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
-        """Sides of the windows that a volume of `shape` is seen by; None is the whole volume, or a 2D model."""
+    def window_of(self, shape: tuple[int, int, int]) -> tuple[int, ...] | None:
+        """Sides of the windows that a volume of `shape` is seen by; None is the whole volume, or whole slices."""
         if not self.is_3d:
-            return None
+            return None if self.window is None else window_sides((1, *self.window), multiple=self._multiple)[1:]
         if self.window is not None:
             return window_sides(self.window, multiple=self._multiple)
         if shape not in self._windows:
@@ -128,17 +130,23 @@ class Predictor:
             self._windows[case.shape] = smaller
         return self._by_windows(case)
 
-    def _by_slices(self, case: PreparedCase) -> np.ndarray:
+    def _by_slices(self, case: PreparedCase, brain: np.ndarray) -> np.ndarray:
         image, probability = case.image, background(case.shape, self.classes)
         positions = np.flatnonzero(case.brain_voxels)
         for start in range(0, len(positions), self._batch):
             batch = positions[start : start + self._batch]
-            probability[batch] = self._slices(with_context(image, batch, context=self.context))
+            probability[batch] = self._slices(with_context(image, batch, context=self.context), brain[batch])
         return probability
 
-    def _slices(self, images: np.ndarray) -> np.ndarray:
-        images, inside = padded(images, multiple=self._multiple)
-        return self._probability(images)[(slice(None), *inside)]
+    def _slices(self, images: np.ndarray, brain: np.ndarray) -> np.ndarray:
+        window = self.window_of(images.shape[:3])
+        if window is None:
+            images, inside = padded(images, multiple=self._multiple)
+            return self._probability(images)[(slice(None), *inside)]
+        return sliding_window(
+            lambda windows: self._probability(windows[:, 0])[:, None], images, window=(1, *window), brain=brain,
+            classes=self.classes, overlap=self.overlap, batch_size=self._batch,
+        )  # fmt: skip
 
     def _probability(self, images: np.ndarray) -> np.ndarray:
         result = self._forward(images).numpy()

@@ -24,6 +24,7 @@ def sliding_window(
     overlap: float = 0.5,
     batch_size: int = 1,
     multiple: int = 1,
+    brain: np.ndarray | None = None,
 ) -> np.ndarray:
     """Probabilities float32 `(D, H, W, classes)` of an image `(D, H, W, C)` whose background is 0.
 
@@ -33,7 +34,8 @@ def sliding_window(
     is padded with background. Each voxel is the mean over its windows, weighted by a Gaussian around their middles of
     a sigma of 1/8 of their sides. Windows without brain (all 0) are not computed: they are background, which is a
     probability of 0, or of 1 of class 0 where there are several classes. Voxels farther from the brain than 1/8 of a
-    side may be in no window, and are background too.
+    side may be in no window, and are background too. `brain`, bool `(D, H, W)`, says where else the brain is, for
+    images whose values may be 0 in it.
 
     Raises `InputError` for an overlap outside [0, 1) and sides that are not three positive numbers.
 
@@ -41,9 +43,9 @@ def sliding_window(
     """
     check_overlap(overlap)
     sides = window_sides(image.shape[:3] if window is None else window, multiple=multiple)
-    image, inside = _padded(image, sides)
+    brain = np.any(image != 0, axis=-1) if brain is None else brain
+    (image, brain), inside = _padded((image, brain), sides)
     probability = background(image.shape[:3], classes)
-    brain = np.any(image != 0, axis=-1)
     if brain.any():
         box = _box_of(brain, sides)
         windows = _Windows(image[box], brain[box], sides, overlap)
@@ -128,13 +130,17 @@ def _add(forward: Callable, image: np.ndarray, waiting: list[tuple], probability
         probability[where] += weights * result
 
 
-def _padded(image: np.ndarray, sides: tuple[int, ...]) -> tuple[np.ndarray, tuple[slice, ...]]:
-    """The image with background around it where it is smaller than `sides`, and where it is in there."""
-    gaps = [max(0, side - length) for side, length in zip(sides, image.shape[:3], strict=True)]
-    inside = tuple(slice(gap // 2, gap // 2 + length) for gap, length in zip(gaps, image.shape[:3], strict=True))
+def _padded(
+    arrays: Sequence[np.ndarray], sides: tuple[int, ...]
+) -> tuple[Sequence[np.ndarray], tuple[slice, ...]]:
+    """Arrays of one volume with background around them where it is smaller than `sides`, and where it is in there."""
+    shape = arrays[0].shape[:3]
+    gaps = [max(0, side - length) for side, length in zip(sides, shape, strict=True)]
+    inside = tuple(slice(gap // 2, gap // 2 + length) for gap, length in zip(gaps, shape, strict=True))
     if any(gaps):
-        image = np.pad(image, [*((gap // 2, gap - gap // 2) for gap in gaps), (0, 0)])
-    return image, inside
+        margins = [(gap // 2, gap - gap // 2) for gap in gaps]
+        arrays = [np.pad(array, [*margins, *[(0, 0)] * (array.ndim - 3)]) for array in arrays]
+    return arrays, inside
 
 
 def _box_of(brain: np.ndarray, sides: tuple[int, ...]) -> tuple[slice, ...]:

@@ -2,11 +2,15 @@ import numpy as np
 import pytest
 
 from mstl._keras import keras, tf
+from mstl.data.case import Case
+from mstl.data.cohort import Cohort
+from mstl.data.prepare import prepare
 from mstl.data.slices import SliceSampler
 from mstl.errors import InputError
 from mstl.evaluation import predictor
 from mstl.evaluation.predictor import Predictor, with_context
 from mstl.models.pix2pix import segmentation_generator
+from tests.pictures import write_pictures
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +192,64 @@ def test_where_one_pass_does_not_fit_after_all_windows_are_halved_until_they_do(
 def test_an_overlap_that_is_no_part_of_a_side_is_refused(model3d):
     with pytest.raises(InputError, match="overlap is 1"):
         Predictor(model3d, overlap=1)
+
+
+@pytest.fixture(scope="module")
+def pointwise():
+    """Classes of a voxel by its own values."""
+    keras.utils.set_random_seed(2)
+    image = keras.layers.Input((None, None, 2))
+    return keras.Model(image, keras.layers.Conv2D(2, 1, activation="softmax")(image))
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    """A picture of two channels, 96 x 160 pixels with a margin, part of it 0."""
+    folder = tmp_path_factory.mktemp("picture")
+    case = write_pictures(folder, [("a", "")], sizes=[(90, 150)])[0]
+    case = Case.of_files({"flair": case.images["oct"], "t1": case.images["oct"]}, subject="a")
+    return prepare(Cohort([case]), folder / "out", normalise="minmax")[0]
+
+
+@pytest.mark.parametrize(("side", "overlap"), [(32, 0.0), (32, 0.336), (64, 0.5), (96, 0.25)])
+def test_windows_of_a_pointwise_network_give_what_whole_slices_give(pointwise, picture, side, overlap):
+    case = picture
+    found = Predictor(pointwise, window=(side, side), overlap=overlap, batch_size=3)(case)
+    np.testing.assert_allclose(found, Predictor(pointwise)(case), atol=1e-6)
+
+
+def test_a_2d_model_sees_windows_of_each_slice(pointwise, tiny_prepared):
+    case, seen = tiny_prepared[0], []
+    predictor_ = Predictor(pointwise, window=(20, 32), overlap=0, batch_size=4)
+    assert predictor_.window_of(case.shape) == (32, 32)
+    forward = predictor_._forward
+    object.__setattr__(predictor_, "_forward", lambda images: seen.append(images.shape) or forward(images))
+    predictor_(case)
+    assert {shape[1:] for shape in seen} == {(32, 32, 2)}
+    assert sum(shape[0] for shape in seen) == np.count_nonzero(case.brain_voxels)
+
+
+def test_windows_of_a_picture_leave_no_seams(picture):
+    keras.utils.set_random_seed(0)
+    image = keras.layers.Input((None, None, 2))
+    model = keras.Model(image, keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(image))
+    whole, overlapping, apart = (
+        Predictor(model, window=window, overlap=overlap)(picture)
+        for window, overlap in ((None, 0), ((32, 32), 0.5), ((32, 32), 0))
+    )
+    worst = [np.abs(whole - found)[:, 8:-8, 8:-8].max() for found in (overlapping, apart)]
+    assert worst[0] < 0.1 * worst[1]  # a window's rim, where a convolution meets zeros, counts little
+
+
+def test_what_a_picture_shows_in_black_is_predicted_too(pointwise, picture):
+    found = Predictor(pointwise, window=(32, 32), overlap=0)(picture)
+    black = picture.brain & ~np.asarray(picture.image).any(axis=-1)
+    assert black.any()
+    np.testing.assert_allclose(found[black], 0.5)
+    assert np.array_equal(np.unique(found[~picture.brain], axis=0), [[1, 0]])
+
+
+def test_a_window_larger_than_the_slices_is_padded(model, tiny_prepared):
+    case = tiny_prepared[0]
+    found = Predictor(model, window=(64, 96))(case)
+    assert np.allclose(found[case.brain], naive(model, case)[case.brain], atol=1e-6)

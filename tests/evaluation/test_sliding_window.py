@@ -148,3 +148,17 @@ def test_an_overlap_that_is_no_part_of_a_side_is_refused(overlap):
 def test_sides_that_are_not_three_positive_numbers_are_refused(window):
     with pytest.raises(InputError, match="three positive sides"):
         sliding_window(pointwise, image(), window=window, classes=2)
+
+
+def test_windows_cover_the_brain_that_is_named_where_values_are_0():
+    volume = image((1, 12, 16))
+    volume[:, :, 8:] = 0
+    options = {"window": (1, 4, 4), "classes": 1, "brain": np.ones(volume.shape[:3], bool)}
+    found = sliding_window(half_as_bright, volume, **options)
+    np.testing.assert_allclose(found, half_as_bright(np.float32(volume)), atol=1e-6)
+    options["brain"][:, :, 4:] = False
+    assert not sliding_window(half_as_bright, volume, **options)[:, :, 8:].any()
+
+
+def half_as_bright(windows):
+    return windows[..., :1] / 2 + 0.25
