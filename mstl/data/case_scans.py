@@ -12,6 +12,7 @@ from mstl.data.brain import find_brain_mask
 from mstl.data.brain_extracted import BACKGROUND_FRACTION, largest_part
 from mstl.data.case import MASKS, Case
 from mstl.data.grid import resample
+from mstl.data.pictures import are_pictures
 from mstl.data.preparation import Preparation
 from mstl.data.registration import align
 from mstl.data.step_log import StepLog
@@ -47,6 +48,9 @@ def read_scans(case: Case, preparation: Preparation) -> CaseScans:
     paths = {role: getattr(case, role) for role in MASKS}
     masks = {role: read_mask(path, **options[role]) for role, path in paths.items() if path is not None}
     found = CaseScans(scans, masks)
+    if are_pictures(case, preparation):
+        _check_one_size(found)
+        return found
     if not {"regrid", "coregister"}.intersection(preparation.steps):
         _check_one_grid(found)
     if not preparation.resample_masks:
@@ -141,6 +145,18 @@ def _check_masks(case: CaseScans) -> None:
                 f"Mask {mask.path} does not share the grid of {reference.path} "
                 f"({mask.grid.difference(reference.grid)}), or of another scan of its case. "
                 "Re-export the mask, or run 'mstl prepare --resample-masks'."
+            )
+
+
+def _check_one_size(case: CaseScans) -> None:
+    """Raise `InputError` unless all pictures of a case, masks too, are of one size."""
+    reference = case.reference
+    for one in (*case.scans.values(), *case.masks.values()):
+        if one.shape != reference.shape:
+            (rows, columns, _), (expected_rows, expected_columns, _) = one.shape, reference.shape
+            raise InputError(
+                f"{one.path} has {rows} x {columns} pixels, {reference.path} {expected_rows} x {expected_columns}. "
+                "Export both in one size."
             )
 
 

@@ -87,6 +87,13 @@ def respaced(grid: Grid, spacing: tuple[float, float, float]) -> Grid:
     return Grid(tuple(int(side) for side in shape), grid.affine @ scale)
 
 
+def stretched(grid: Grid, shape: tuple[int, int, int]) -> Grid:
+    """A lattice of `shape` voxels over the same field of view; an axis of equal length keeps its voxels exactly."""
+    scale = np.diag([*(np.asarray(grid.shape) / np.asarray(shape)), 1.0])
+    scale[:3, 3] = (np.diag(scale)[:3] - 1) / 2  # centre of the first new voxel, in old voxels
+    return Grid(tuple(shape), grid.affine @ scale)
+
+
 def resample(data: np.ndarray, source: Grid, target: Grid, *, nearest: bool = False) -> np.ndarray:
     """Values of `data` (on `source`) at the voxels of `target`: linear, or nearest for masks.
 

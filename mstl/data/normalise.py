@@ -8,6 +8,8 @@ import numpy as np
 from mstl.errors import InputError
 
 PERCENTILES = (0.5, 99.5)
+WHITE = 255  # of 8-bit greys
+IMAGENET_MEAN, IMAGENET_SD = 0.449, 0.226  # of the greys of ImageNet, white 1: means over its three channels
 
 
 def maximum(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
@@ -35,6 +37,16 @@ def zscore(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
     return (image - np.float32(values.mean())) / np.float32(max(values.std(), np.finfo(np.float32).tiny))
 
 
+def imagenet(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """Scale 8-bit greys as networks that were trained on ImageNet expect them: by its mean and standard deviation."""
+    low, high = _extremes(image[brain])
+    if low < 0 or high > WHITE:
+        raise InputError(
+            f"Values span {low:g} to {high:g}; 'imagenet' needs greys from 0 to {WHITE}. Use 'zscore' or 'percentile'."
+        )
+    return (image / np.float32(WHITE) - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_SD)
+
+
 def _extremes(values: np.ndarray) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
@@ -48,14 +60,15 @@ NORMALISATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "minmax": minmax,
     "zscore": zscore,
     "percentile": percentile,
+    "imagenet": imagenet,
 }
 
 
 def normalise(image: np.ndarray, brain: np.ndarray, *, method: str) -> np.ndarray:
     """Normalise `image` (float, any shape) within `brain` (bool, same shape); voxels outside become 0.
 
-    `method` is one of "max", "minmax", "zscore", "percentile"; raises `InputError` for another one and where
-    the brain is empty or holds one value only.
+    `method` is one of "max", "minmax", "zscore", "percentile", "imagenet"; raises `InputError` for another one,
+    where the brain is empty or holds one value only, and for "imagenet" where values are no 8-bit greys.
     """
     if method not in NORMALISATIONS:
         raise InputError(f"Normalisation '{method}' is unknown. Choose one of {', '.join(NORMALISATIONS)}.")

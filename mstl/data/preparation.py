@@ -33,10 +33,12 @@ class Preparation:
 
     modalities: channels, in order; the first one is the reference, whose grid predictions return to.
     spacing: mm along D, H, W; None keeps the scanner's own.
-    shape: voxels (D, H, W); None takes the brain's bounding box, H and W rounded up to multiples of 32.
+    shape: voxels (D, H, W); None takes the brain's bounding box, H and W rounded up to multiples of 32. Two numbers are
+    H, W of one slice: pictures are stretched to them, where a brain is set into the middle of its shape.
     steps: what is done first, names of `STEPS`; they run in the order of `STEPS`, whatever the order given.
     brain: how the step "brain" finds the brain of a case without a brain mask, a name of `brain.METHODS`.
-    normalise: "max", "minmax", "zscore" or "percentile", within the brain; "nyul" standardises histograms.
+    normalise: "max", "minmax", "zscore" or "percentile", within the brain; "imagenet" takes 8-bit greys as ImageNet's;
+    "nyul" standardises histograms.
     landmarks: with "nyul" the scale of each modality, 11 rising numbers; None learns it from the cohort.
     binarise_masks: cut soft masks at 0.5. resample_masks: accept masks on a grid that no scan of the case has.
     labels: values of the masks in the order of classes 1, 2, ..., as (1, 2, 4) of BraTS; () for masks of 0 and 1.
@@ -56,7 +58,7 @@ class Preparation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "modalities", tuple(self.modalities))
         object.__setattr__(self, "spacing", _three(self.spacing, "spacing", float))
-        object.__setattr__(self, "shape", _three(self.shape, "shape", int))
+        object.__setattr__(self, "shape", _three(_of_one_slice(self.shape), "shape", int))
         if self.shape and prod(self.shape) > MOST_VOXELS:
             raise InputError(f"shape is {self.shape}, more than {MOST_VOXELS} voxels. Ask for a smaller --shape.")
         object.__setattr__(self, "steps", _ordered(self.steps))
@@ -120,6 +122,11 @@ def _ordered(steps: Iterable[str]) -> tuple[str, ...]:
         if name not in STEPS:
             raise InputError(f"Step '{name}' is unknown{nearest(name, tuple(STEPS))}. Choose of {', '.join(STEPS)}.")
     return tuple(name for name in STEPS if name in steps)
+
+
+def _of_one_slice(shape):
+    """A shape of two numbers, H and W, as that of one slice; any other as it is."""
+    return (1, *shape) if isinstance(shape, Sequence) and len(shape) == 2 else shape
 
 
 def _three(value, name: str, kind: type) -> tuple | None:

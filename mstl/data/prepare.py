@@ -11,6 +11,7 @@ from mstl.data.attempt import Attempts
 from mstl.data.cohort import Case, Cohort
 from mstl.data.cohort_scale import learned, with_stored_scale
 from mstl.data.jobs import attempts
+from mstl.data.pictures import check_one_size
 from mstl.data.preparation import Preparation
 from mstl.data.prepare_case import prepare_case
 from mstl.data.prepared import COHORT, PREPARATION, RECORD, PreparedCohort
@@ -41,6 +42,7 @@ def prepare(
     it is done or has failed.
     With `normalise="nyul"` and no `landmarks` the scale is learned from all cases that are ready, kept in
     `preparation.json`, and used by every later run into `out`: a case that is added does not change the others.
+    Pictures of several sizes need a shape, to which they are stretched; of a picture all counts as brain.
     The prepared box holds the brain, and the lesions of a mask that reach beyond it.
     A case whose files and parameters have not changed since an earlier run is kept as it is, so a second run takes
     up what is missing; one run at a time may write into a folder. A case that fails does not stop the others: at
@@ -49,6 +51,7 @@ def prepare(
     """
     preparation = Preparation(modalities=modalities or cohort.modalities, **parameters)
     cohort.require(preparation.modalities)
+    check_one_size(cohort, preparation)
     with attempts(jobs=jobs, backend=backend, scheduler=scheduler) as attempt_each:
         out = _output_folder(Path(out), cohort)
         preparation = with_stored_scale(preparation, out)

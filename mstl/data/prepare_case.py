@@ -18,11 +18,12 @@ from mstl.data.formats import scan_sha256
 from mstl.data.grid import Grid, resample
 from mstl.data.mni import align_to_mni
 from mstl.data.normalise import normalise
+from mstl.data.pictures import are_pictures
 from mstl.data.preparation import NYUL, Preparation
-from mstl.data.prepared import RECORD, PreparedCase
+from mstl.data.prepared import PICTURE, RECORD, PreparedCase
 from mstl.data.selector import file_of, volume_of
 from mstl.data.step_log import StepLog
-from mstl.data.target_grid import AXES, mni_grid, native_grid
+from mstl.data.target_grid import AXES, mni_grid, native_grid, picture_grid
 from mstl.data.volume import Volume
 from mstl.errors import InputError
 from mstl.files import whole_folder, write_json
@@ -43,8 +44,9 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
     with log.step("read"):
         scans = read_scans(case, preparation)
     native = scans.reference.grid
+    picture = are_pictures(case, preparation)
     with _named(case):
-        scans, brain, grid = _placed(scans, preparation, log)
+        scans, brain, grid = (_whole if picture else _placed)(scans, preparation, log)
     inside = resample(brain.view(np.uint8), native, grid, nearest=True).astype(bool)
     image, marks = _image(scans, inside, grid, preparation, log)
     mask = _mask(scans.masks.get("mask"), grid)
@@ -55,6 +57,7 @@ def prepare_case(case: Case, folder: Path, *, preparation: Preparation) -> Path:
         "session": case.session,
         "dataset": case.dataset,
         "modalities": list(preparation.modalities),
+        **({PICTURE: True} if picture else {}),
         "preparation": preparation.to_record(),
         "sources": sources,
         "native": _grid_record(native),
@@ -110,6 +113,13 @@ def _placed(scans: CaseScans, preparation: Preparation, log: StepLog) -> tuple[C
     if "n4" in preparation.steps:
         scans = without_bias(scans, brain, log)
     return scans, brain, _grid(scans, brain, preparation, log)
+
+
+def _whole(scans: CaseScans, preparation: Preparation, log: StepLog) -> tuple[CaseScans, np.ndarray, Grid]:
+    """What `_placed` gives, of pictures: all of the image counts as brain."""
+    native = scans.reference.grid
+    with log.step("brain", method="whole image"):
+        return scans, np.ones(native.shape, bool), picture_grid(native, preparation)
 
 
 def _image(

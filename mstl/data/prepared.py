@@ -17,6 +17,7 @@ from mstl.errors import InputError
 from mstl.files import read_json
 
 RECORD, PREPARATION, COHORT = "case.json", "preparation.json", "cohort.csv"
+PICTURE = "picture"  # in a case's record where its scans are pictures
 
 
 class PreparedCase:
@@ -44,6 +45,11 @@ class PreparedCase:
         return self.record["subject"]
 
     @property
+    def is_picture(self) -> bool:
+        """Whether the case is a picture: one slice without a place in the world, a pixel counts as 1 mm."""
+        return self.record.get(PICTURE, False)
+
+    @property
     def modalities(self) -> tuple[str, ...]:
         """What the channels of `image` are, in order."""
         return tuple(self.record["modalities"])
@@ -60,7 +66,13 @@ class PreparedCase:
 
     @property
     def brain(self) -> np.ndarray:
-        """Where the case shows brain, bool `(D, H, W)`: some channel is not background (0), holes filled."""
+        """Where the case shows brain, bool `(D, H, W)`: some channel is not background (0), holes filled.
+
+        All of a picture counts as brain, whatever its values, and what it was padded with does not.
+        """
+        if self.is_picture:
+            native = self.native_grid
+            return resample(np.ones(native.shape, np.uint8), native, self.grid, nearest=True).astype(bool)
         return ndimage.binary_fill_holes((np.asarray(self.image) != 0).any(axis=-1))
 
     def _array(self, name: str) -> np.ndarray:

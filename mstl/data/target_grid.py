@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from mstl.config import SIDE_MULTIPLE
-from mstl.data.grid import Grid, oriented, resample, respaced
+from mstl.data.grid import Grid, oriented, resample, respaced, stretched
 from mstl.data.mni import template
 from mstl.data.preparation import MOST_VOXELS, Preparation
 from mstl.errors import InputError
@@ -26,6 +26,23 @@ def native_grid(native: Grid, brain: np.ndarray, preparation: Preparation) -> Gr
     if not inside.any():
         raise InputError("The brain is smaller than a voxel. Ask for a finer --spacing.")
     return _box(lattice, inside, preparation)
+
+
+def picture_grid(native: Grid, preparation: Preparation) -> Grid:
+    """The grid of a picture: stretched to the shape asked for, else in the middle of sides that are multiples of 32.
+
+    Raises `InputError` for a shape of several slices, and for both a shape and a spacing.
+    """
+    shape = preparation.shape
+    if shape is None:
+        lattice = _lattice(native, preparation)
+        return _box(lattice, np.ones(lattice.shape, np.uint8), preparation)
+    if shape[0] != 1:
+        sides = ",".join(map(str, shape))
+        raise InputError(f"A picture has one slice, --shape {sides} has {shape[0]}. Ask for two sides: --shape H,W.")
+    if preparation.spacing is not None:
+        raise InputError("A picture is stretched to --shape, whatever the --spacing. Give one of both.")
+    return stretched(oriented(native, axes=AXES), shape)
 
 
 def mni_grid(preparation: Preparation) -> Grid:

@@ -88,3 +88,8 @@ def test_an_empty_brain_and_a_scan_that_does_not_vary_in_it_are_errors(method):
 def test_max_needs_a_value_above_zero():
     with pytest.raises(InputError, match="Use 'zscore'"):
         normalise(SCAN - 2000, BRAIN, method="max")
+
+
+def test_imagenet_needs_8_bit_greys():
+    with pytest.raises(InputError, match="'imagenet' needs greys from 0 to 255"):
+        normalise(SCAN * 3, BRAIN, method="imagenet")

@@ -33,7 +33,8 @@ def test_one_number_stands_for_three_axes():
         ({"modalities": ()}, "no modality in common"),
         ({"modalities": ("t1", "t1")}, "name one twice"),
         ({"spacing": (1, 0, 1)}, "spacing is .1, 0, 1.; one or three positive"),
-        ({"shape": (1, 2)}, "one or three positive"),
+        ({"shape": (1, 2, 3, 4)}, "one or three positive"),
+        ({"spacing": (1, 2)}, "one or three positive"),
     ],
 )
 def test_what_cannot_be_is_an_error_that_shows_what_can(parameters, message):
