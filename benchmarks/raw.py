@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import mstl
-from mstl.data.case import MODALITIES
+from mstl.data.case import MR_MODALITIES as MODALITIES
 from mstl.data.preparation import Preparation
 from mstl.data.prepare_case import prepare_case
 from mstl.files import read_json

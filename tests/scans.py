@@ -5,6 +5,9 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
+from mstl.data.formats import WRITTEN
+from mstl.data.formats.pictures import PICTURES
+
 AFFINE = np.array([[-0.9, 0.05, 0.2, 80.25], [0.04, 1.1, -0.6, -60.5], [0.1, 0.3, 5.4, -41.125], [0, 0, 0, 1]])
 VALUES = np.arange(5 * 6 * 4, dtype=np.int16).reshape(5, 6, 4) % 97
 _NIBABEL = {
@@ -31,6 +34,7 @@ _ITK = {
     "packed.mhd": True,
 }
 NAMES = (*_NIBABEL, *_ITK)
+OF_VOLUMES = tuple(suffix for suffix in WRITTEN if suffix not in PICTURES)  # suffixes that hold any grid
 
 
 def write_one(folder: Path, name: str, data: np.ndarray = VALUES, affine: np.ndarray = AFFINE) -> Path:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mstl.errors import InputError
 
-MODALITIES = ("flair", "t1", "t1ce", "t2")
+MR_MODALITIES = ("flair", "t1", "t1ce", "t2")
+MODALITIES = (*MR_MODALITIES, "oct")  # optical coherence tomography, of the retina
 MASKS = ("mask", "brain_mask")
 FILES = (*MODALITIES, *MASKS)
 
@@ -54,7 +55,7 @@ class Case:
     def of_files(
         cls, files: Mapping[str, str | Path], *, subject: str, session: str = "", dataset: str = ""
     ) -> Case:
-        """Case of files by column: flair, t1, t1ce, t2, mask, brain_mask."""
+        """Case of files by column: flair, t1, t1ce, t2, oct, mask, brain_mask."""
         images = {name: path for name, path in files.items() if name not in MASKS}
         return cls(subject, session, dataset, images, files.get("mask"), files.get("brain_mask"))
 
@@ -65,7 +66,7 @@ class Case:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Modalities of this case, in the order flair, t1, t1ce, t2."""
+        """Modalities of this case, in the order flair, t1, t1ce, t2, oct."""
         return tuple(self.images)
 
     @property
@@ -75,13 +76,11 @@ class Case:
         return {**self.images, **{name: path for name, path in masks.items() if path is not None}}
 
 
-def check_modalities(modalities: Iterable[str]) -> None:
-    """Raise `InputError` for a name that is not flair, t1, t1ce or t2."""
+def check_modalities(modalities: Iterable[str], *, known: Sequence[str] = MODALITIES) -> None:
+    """Raise `InputError` for a name that is not `known`."""
     for name in modalities:
-        if name not in MODALITIES:
-            raise InputError(
-                f"Modality {name!r} is unknown{nearest(name, MODALITIES)}. Use {', '.join(MODALITIES)}."
-            )
+        if name not in known:
+            raise InputError(f"Modality {name!r} is unknown{nearest(name, known)}. Use {', '.join(known)}.")
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

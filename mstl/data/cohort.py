@@ -49,7 +49,7 @@ class Cohort(Sequence):
     def from_csv(cls, path: str | Path, *, files_exist: bool = True) -> Cohort:
         """Read a cohort from a CSV; paths are relative to its folder, an empty cell means absent.
 
-        Columns: subject (needed), session, dataset, flair, t1, t1ce, t2, mask, brain_mask. Raises
+        Columns: subject (needed), session, dataset, flair, t1, t1ce, t2, oct, mask, brain_mask. Raises
         `InputError` naming file, line and column for whatever is wrong, with `files_exist` also where a file
         is not there.
         """
@@ -101,7 +101,7 @@ class Cohort(Sequence):
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Modalities that every case has, in the order flair, t1, t1ce, t2."""
+        """Modalities that every case has, in the order flair, t1, t1ce, t2, oct."""
         return tuple(m for m in MODALITIES if self.cases and all(m in case.images for case in self.cases))
 
     def require(self, modalities: Iterable[str]) -> None:

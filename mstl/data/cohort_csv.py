@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mstl.data.case import FILES, Case, nearest
+from mstl.data.case import FILES, MODALITIES, MR_MODALITIES, Case, nearest
 from mstl.data.selector import file_of
 from mstl.errors import InputError
 from mstl.files import write_text
@@ -16,7 +16,7 @@ COLUMNS = ("subject", "session", "dataset", *FILES)
 
 
 def read_cases(path: str | Path, *, files_exist: bool = True) -> list[Case]:
-    """Cases of a CSV whose columns are `subject` and any of session, dataset, flair, t1, t1ce, t2, mask,
+    """Cases of a CSV whose columns are `subject` and any of session, dataset, flair, t1, t1ce, t2, oct, mask,
     brain_mask. A cell may name one volume of a 4D file, counted from 0: `x.nii.gz#2`.
 
     Raises `InputError` naming file, line and column for whatever is wrong: an unknown column, a cell without
@@ -42,10 +42,14 @@ def read_cases(path: str | Path, *, files_exist: bool = True) -> list[Case]:
 
 
 def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
-    """Write a CSV that `read_cases` reads, whole or not at all."""
+    """Write a CSV that `read_cases` reads, whole or not at all; columns of other than MR scans where there are any."""
+    cases = list(cases)
+    used = {column for case in cases for column in case.files}
+    other = set(MODALITIES).difference(MR_MODALITIES, used)
+    columns = [column for column in COLUMNS if column not in other]
     folder = _real_folder(Path(path))
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for case in cases:
         files = {column: _relative(file, folder) for column, file in case.files.items()}

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import joblib
 import numpy as np
 
-from mstl.data.case import MODALITIES, Case, check_modalities
+from mstl.data.case import MR_MODALITIES, Case, check_modalities
 from mstl.data.cohort import Cohort
 from mstl.data.heads.acquisition import acquire
 from mstl.data.heads.patient import DISEASES, draw_patient
@@ -168,9 +168,9 @@ def _check(
     if disease not in DISEASES:
         raise InputError(f"Disease {disease!r} is not known. Choose {' or '.join(DISEASES)}.")
     modalities = USUAL_MODALITIES[disease] if modalities is None else tuple(modalities)
-    check_modalities(modalities)
+    check_modalities(modalities, known=MR_MODALITIES)
     if not modalities:
-        raise InputError(f"No modality was asked for. Choose some of {', '.join(MODALITIES)}.")
+        raise InputError(f"No modality was asked for. Choose some of {', '.join(MR_MODALITIES)}.")
     if seed < 0:
         raise InputError(f"seed is {seed}; 0 or more is expected.")
     if not 0 <= randomise <= 1:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from mstl.data.convert import convert, convert_tree, find_scans
-from mstl.data.formats import WRITTEN, open_scan, write_scan
+from mstl.data.formats import open_scan, write_scan
 from mstl.errors import InputError
-from tests.scans import AFFINE, NAMES, VALUES, write_one
+from tests.scans import AFFINE, NAMES, OF_VOLUMES, VALUES, write_one
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*states no orientation")
 
@@ -28,7 +28,7 @@ def corners(shape, affine) -> np.ndarray:
     return np.array([affine @ [*corner, 1] for corner in itertools.product(*((0, side - 1) for side in shape))])[:, :3]
 
 
-@pytest.mark.parametrize("suffix", WRITTEN)
+@pytest.mark.parametrize("suffix", OF_VOLUMES)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_format_becomes_every_other(tmp_path, name, suffix):
     source = write_one(tmp_path, name)
@@ -61,7 +61,7 @@ AFFINES = st.builds(
     affine=AFFINES,
     dtype=st.sampled_from(["u1", "i2", "u2", "i4", "f4"]),
     shape=st.tuples(*[st.integers(1, 8)] * 3),
-    formats=st.permutations(WRITTEN),
+    formats=st.permutations(OF_VOLUMES),
 )
 def test_a_scan_comes_through_all_formats_one_after_the_other(tmp_path_factory, affine, dtype, shape, formats):
     folder = tmp_path_factory.mktemp("round")
@@ -79,7 +79,7 @@ def test_a_scan_comes_through_all_formats_one_after_the_other(tmp_path_factory, 
         np.testing.assert_allclose(*steps, atol=1e-4)
 
 
-@pytest.mark.parametrize("suffix", WRITTEN)
+@pytest.mark.parametrize("suffix", OF_VOLUMES)
 def test_a_sheared_grid_keeps_its_shear_in_every_format(tmp_path, suffix):
     sheared = AFFINE @ np.array([[1, 0.2, 0, 0], [0, 1, -0.1, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     nib.save(nib.Nifti1Image(VALUES, sheared), tmp_path / "a.nii")
@@ -121,7 +121,7 @@ def test_a_file_that_exists_is_not_overwritten(tmp_path):
 
 def test_what_cannot_be_converted_leaves_no_file(tmp_path):
     source = write_one(tmp_path, "one.nii")
-    assert "does not end in" in error_of(convert, source, tmp_path / "out.png")
+    assert "does not end in" in error_of(convert, source, tmp_path / "out.jpg")
     assert "does not exist" in error_of(convert, tmp_path / "gone.nii", tmp_path / "out.nii")
     nib.save(nib.Nifti1Image(VALUES[0], AFFINE), tmp_path / "flat.nii")
     assert "a 3D volume is expected" in error_of(convert, tmp_path / "flat.nii", tmp_path / "out.nii")
@@ -212,4 +212,4 @@ def test_a_tree_does_not_go_into_a_file(tree, tmp_path):
 def test_a_folder_without_scans_and_an_unknown_suffix_are_errors(tmp_path):
     assert "holds no scan" in error_of(convert_tree, tmp_path, tmp_path / "out")
     assert "is no folder" in error_of(find_scans, tmp_path / "gone")
-    assert "Choose one of .nii.gz" in error_of(convert_tree, tmp_path, tmp_path / "out", suffix=".png")
+    assert "Choose one of .nii.gz" in error_of(convert_tree, tmp_path, tmp_path / "out", suffix=".jpg")

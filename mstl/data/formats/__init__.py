@@ -13,6 +13,7 @@ from mstl.data.formats.itk_files import open_itk, write_itk
 from mstl.data.formats.meta_header import read_meta_header
 from mstl.data.formats.nibabel_files import open_nibabel, pair_of, write_nibabel
 from mstl.data.formats.nrrd_header import read_nrrd_header
+from mstl.data.formats.pictures import PICTURES, open_picture, write_picture
 from mstl.data.formats.scan import Scan
 from mstl.data.grid import Grid
 from mstl.data.selector import file_of
@@ -32,6 +33,7 @@ _OPENERS: dict[str, Callable[[Path], Scan]] = {
     ".nhdr": open_itk,
     ".mha": open_itk,
     ".mhd": open_itk,
+    **dict.fromkeys(PICTURES, open_picture),
 }
 _WRITERS: dict[str, Callable[[Path, np.ndarray, np.ndarray], None]] = {
     ".nii.gz": write_nibabel,
@@ -40,6 +42,7 @@ _WRITERS: dict[str, Callable[[Path, np.ndarray, np.ndarray], None]] = {
     ".mha": write_itk,
     ".mgz": write_nibabel,
     ".mgh": write_nibabel,
+    ".png": write_picture,
 }
 READ, WRITTEN = tuple(_OPENERS), tuple(_WRITERS)
 _FARTHEST_MM = 1e6

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import nibabel as nib
 import numpy as np
 
-from mstl.data.case import MODALITIES
+from mstl.data.case import MR_MODALITIES
 from mstl.data.grid import Grid, respaced
 from mstl.data.heads.acquisition import paint_brain, record
 from mstl.data.heads.anatomy import lattice
@@ -22,7 +22,7 @@ _LEAST, _MOST = (-4, -4, -2, -2, -8, -10), (14, 14, 14, 26, 70, 14)
 
 def modality_stream(seed: int, modality: str, *, purpose: int = 2) -> np.random.Generator:
     """The random numbers of one modality of a case, the same whichever other modalities are made."""
-    return np.random.default_rng([seed, purpose, MODALITIES.index(modality)])
+    return np.random.default_rng([seed, purpose, MR_MODALITIES.index(modality)])
 
 
 def scan_head(

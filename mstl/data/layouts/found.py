@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from mstl.data.case import MASKS, MODALITIES
+from mstl.data.case import MASKS, MR_MODALITIES
 from mstl.errors import InputError
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgh", ".mgz", ".hdr")
 CONSENSUS = "consensus"
-OTHER_MODALITY = f"of another modality than {', '.join(MODALITIES)}"
+OTHER_MODALITY = f"of another modality than {', '.join(MR_MODALITIES)}"
 UNKNOWN_NAME = "its name is none of this layout"
 
 

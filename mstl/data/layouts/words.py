@@ -13,9 +13,11 @@ _WORDS = {
     "flair": "flair t2flair t2_flair t2wflair t2w_flair flair3d 3dflair fla",
     "t1": "t1 t1w t1n t1pre t1_pre mprage 3dt1 t1_mprage t1w_mprage",
     "t2": "t2 t2w t2_tse t2w_tse",
+    "oct": "oct bscan b_scan",
 }
 COLUMN_OF = {word: column for column, words in _WORDS.items() for word in words.split()}
 _AGENTS = {"gd", "gado", "gadolinium", "ce"}  # make t1 anywhere beside them t1ce, but flair not
+_LAST = {*_AGENTS, "oct"}  # which may be a month
 _ORDER = ("brain_mask", "mask")
 
 
@@ -28,7 +30,7 @@ def best_word(places: Mapping[str, int]) -> tuple[str, str]:
     """Of the words that fit a name, with the place where each begins, the one that says most, and its column.
 
     Masks come before images (`t1_lesion` is a mask), brain masks first; of images the leftmost counts, there the
-    longest (`t2_flair` is no t2); a contrast agent alone comes last.
+    longest (`t2_flair` is no t2); a contrast agent alone and `oct` come last.
     """
     word = min(places, key=lambda word: _rank(word, places[word]))
     column = COLUMN_OF[word]
@@ -39,7 +41,7 @@ def _rank(word: str, start: int) -> tuple[int, int, int]:
     column = COLUMN_OF[word]
     if column in _ORDER:
         return _ORDER.index(column), 0, -len(word)
-    return len(_ORDER) + (word in _AGENTS), start, -len(word)
+    return len(_ORDER) + (word in _LAST), start, -len(word)
 
 
 def expression_of(word: str) -> str:

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mstl.data.formats import READ, WRITTEN, files_of, open_scan, scan_sha256, suffix_of, write_scan
+from mstl.data.formats import READ, files_of, open_scan, scan_sha256, suffix_of, write_scan
+from mstl.data.formats.pictures import PICTURES
 from mstl.data.volume import read_grid, read_mask, read_volume
 from mstl.errors import InputError
 from mstl.files import sha256
-from tests.scans import AFFINE, NAMES, VALUES, write_one
+from tests.scans import AFFINE, NAMES, OF_VOLUMES, VALUES, write_one
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*states no orientation")
 
@@ -28,7 +29,7 @@ def error_of(path, read=read_volume) -> str:
 
 
 def test_every_suffix_is_tried_here():
-    assert {suffix_of(name) for name in NAMES} | {".img", ".img.gz"} == set(READ)
+    assert {suffix_of(name) for name in NAMES} | {".img", ".img.gz", *PICTURES} == set(READ)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "analyze.hdr"])
@@ -214,7 +215,7 @@ def test_dicom_is_an_error_that_names_its_converter(tmp_path):
     assert "Convert its folder with dcm2niix first" in error_of(tmp_path / "IM1.dcm")
 
 
-@pytest.mark.parametrize("suffix", WRITTEN)
+@pytest.mark.parametrize("suffix", OF_VOLUMES)
 @pytest.mark.parametrize("dtype", [bool, *map(np.dtype, ("u1", "i1", "i2", "u2", "i4", "i8", "f2", "f4", "f8"))])
 def test_dtypes_are_kept_where_the_format_has_them(tmp_path, suffix, dtype):
     data = (VALUES > 50) if dtype is bool else VALUES.astype(dtype)
@@ -232,7 +233,7 @@ def test_integers_that_do_not_fit_are_an_error(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", WRITTEN)
+@pytest.mark.parametrize("suffix", OF_VOLUMES)
 def test_equal_scans_give_equal_bytes(tmp_path, suffix):
     for name in ("a", "b"):
         write_scan(tmp_path / f"{name}{suffix}", VALUES, AFFINE)

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mstl.data.case import MODALITIES
+from mstl.data.case import MR_MODALITIES as MODALITIES
 from mstl.data.phantom import Phantom, make_phantom
 
 

@@ -29,6 +29,8 @@ def test_a_whole_text_names_a_column_in_upper_or_lower_case(text, column):
         ({"gd": 0, "t1w": 4}, ("t1w", "t1ce")),
         ({"gd": 0, "flair": 4}, ("flair", "flair")),
         ({"gado": 0}, ("gado", "t1ce")),
+        ({"oct": 0, "t2": 9}, ("t2", "t2")),
+        ({"oct": 0}, ("oct", "oct")),
     ],
 )
 def test_of_several_words_the_one_counts_that_says_most(places, expected):
