@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = (
-    ("errors", "files", "_keras"),
+    ("errors", "files", "colours", "_keras"),
     ("strategies",),
     ("settings", "config_checks"),
     ("config", "config_gan", "config_kernel_prior"),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mstl.reporting.colours import label_styles
+from mstl.colours import label_styles
 from mstl.reporting.figures import INK, TRAINING, VALIDATION, sheet, tidy
 from mstl.reporting.slices import pick_slices
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from mstl.reporting.colours import VERMILION
+from mstl.colours import VERMILION
 from mstl.reporting.figures import INK, TRAINING, VALIDATION, tidy
 
 DIVERGENCE = {"color": INK, "lw": 1.4, "ls": ":", "label": "weighted divergence"}

@@ -14,9 +14,9 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from mstl.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from mstl.evaluation.domain_features import Samples
 from mstl.evaluation.domain_shift import DomainShift
-from mstl.reporting.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from mstl.reporting.figures import INK, plain, tidy
 
 DOMAIN_LOOKS = ({"color": BLUE, "marker": "o"}, {"color": VERMILION, "marker": "^"})

@@ -21,8 +21,8 @@ from matplotlib.patches import Patch
 from matplotlib.scale import SymmetricalLogScale
 from PIL import Image
 
+from mstl.colours import BLUE, GREY, ORANGE, SKY, VERMILION, label_styles
 from mstl.data.prepared import PreparedCase
-from mstl.reporting.colours import BLUE, GREY, ORANGE, SKY, VERMILION, label_styles
 from mstl.reporting.slices import bounding_box, foreground, pick_slices, shaded, slice_heights
 
 REFERENCE = {"colors": ORANGE, "linestyles": ["solid"], "linewidths": 1.2}

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mstl.reporting.colours import BLUE, GREY, VERMILION
+from mstl.colours import BLUE, GREY, VERMILION
 from mstl.reporting.curves import best_epoch
 from mstl.reporting.figures import INK, plain, tidy
 

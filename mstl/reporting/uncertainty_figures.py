@@ -10,8 +10,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.scale import SymmetricalLogScale
 
+from mstl.colours import BLUE, GREY, ORANGE, SKY, VERMILION
 from mstl.evaluation.calibration import pooled
-from mstl.reporting.colours import BLUE, GREY, ORANGE, SKY, VERMILION
 from mstl.reporting.figures import INK, PREDICTION, REFERENCE, plain, sheet, tidy
 from mstl.reporting.slices import pick_slices
 

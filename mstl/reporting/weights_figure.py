@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
 
-from mstl.reporting.colours import BLUE, GREY, ORANGE, SKY
+from mstl.colours import BLUE, GREY, ORANGE, SKY
 from mstl.reporting.figures import INK, NIGHT, plain
 
 BEGAN = {  # count of a block: how it is drawn

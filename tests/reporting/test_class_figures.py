@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from mstl.colours import FILL, label_styles
 from mstl.reporting.class_figures import class_curves, class_sheet, curve_labels
-from mstl.reporting.colours import FILL, label_styles
 from mstl.reporting.figures import to_png_uri, to_svg
 
 LABELS = (1, 2, 4)

@@ -2,7 +2,7 @@
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from mstl.reporting.colours import FILL, LABELS, label_styles
+from mstl.colours import FILL, LABELS, label_styles
 
 
 def test_three_labels_have_colours_of_different_lightness():
