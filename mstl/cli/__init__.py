@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import mstl
+from mstl.cli.agreement import agreement
 from mstl.cli.check import check
 from mstl.cli.convert import convert
 from mstl.cli.domain_shift import domain_shift
@@ -16,6 +17,7 @@ from mstl.cli.index import index
 from mstl.cli.inputs import Precision, precision_change, read_input
 from mstl.cli.prepare import prepare
 from mstl.cli.pretrain import app as pretrain_app
+from mstl.cli.screen import screen
 from mstl.cli.terminal import (
     console,
     errors,
@@ -201,6 +203,8 @@ def predict(
 
 
 app.command()(evaluate)
+app.command()(agreement)
+app.command()(screen)
 
 
 @app.command()

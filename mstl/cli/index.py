@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from mstl.data.cohort import Cohort
     from mstl.data.indexing import Index
 
-_LAYOUTS = ", ".join((*LAYOUTS, GLOB))
+LAYOUT_NAMES = ", ".join((*LAYOUTS, GLOB))
 
 
 def index(
     root: Annotated[Path, typer.Argument(help="Folder of the scans.", show_default=False)],
-    layout: Annotated[str, typer.Option(help=f"How they lie in it: {_LAYOUTS}.")] = "",
+    layout: Annotated[str, typer.Option(help=f"How they lie in it: {LAYOUT_NAMES}.")] = "",
     variant: Annotated[
         str, typer.Option(help="Which tree of a set that has several: raw, preprocessed, MNI, fmriprep, ...")
     ] = "",
@@ -43,8 +43,8 @@ def index(
     from mstl.data.indexing import COMPUTED, index_scans
 
     if not (layout or pattern):
-        raise InputError(f"Give --layout ({_LAYOUTS}) or --pattern: how the scans lie in the folder must be known.")
-    found = index_scans(root, layout=layout or GLOB, variant=variant, rater=rater, patterns=_patterns(pattern))
+        raise InputError(f"Give --layout ({LAYOUT_NAMES}) or --pattern: how the scans lie in the folder must be known.")
+    found = index_scans(root, layout=layout or GLOB, variant=variant, rater=rater, patterns=read_patterns(pattern))
     for note in found.notes:
         warnings.warn(note, stacklevel=1)
     cohort = _with_masks(found, out, rater) if rater in COMPUTED else mstl.Cohort(found.cases)
@@ -56,7 +56,7 @@ def index(
     console.print(f"Wrote {escaped(str(out))}: {size}{shared}.", soft_wrap=True)
 
 
-def _patterns(texts: list[str]) -> str | dict[str, str] | None:
+def read_patterns(texts: list[str]) -> str | dict[str, str] | None:
     """One pattern with `{modality}` as it is, others by column."""
     if len(texts) == 1 and "{modality}" in texts[0]:
         return texts[0]

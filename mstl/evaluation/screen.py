@@ -70,7 +70,8 @@ def screen(
     subjects = [case.subject for case in cases]
     known = standings([one.overlaps for one in usable], subjects, by=by)
     order = sorted(zip(usable, known, strict=True), key=lambda pair: -pair[1].score)
-    about = {"cases": len(cases), "subjects": len(cases.subjects)}
+    empty = sum(not any(case.lesion_voxels) for case in cases)
+    about = {"cases": len(cases), "empty_reference": empty, "subjects": len(cases.subjects)}
     rows = [{"rank": rank} | about | _ranked(*pair) for rank, pair in enumerate(order, 1)]
     rows += [{"checkpoint": one.name, "reason": one.reason, "note": ""} | about for one in found if not one.scores]
     table = pd.DataFrame(rows, columns=list(SCREEN_COLUMNS)).astype({"rank": "Int64"})
@@ -158,7 +159,6 @@ def _ranked(one: _Tried, standing: Standing) -> dict[str, object]:
         "pooled_dice": pooled_scores(sum(lesion[1:], start=lesion[0]))["dice_1"],
         "best_dice": float("nan") if best is None else float(by_cut[best]),
         "best_threshold": float("nan") if best is None else CANDIDATES[best],
-        "empty_reference": int(np.isnan(overlaps.dice).sum()),
         "seconds": float(np.median([score.seconds for score in one.scores])),
         "note": " ".join(one.notes),
         "reason": "",
@@ -184,7 +184,7 @@ def _check(checkpoints: Sequence, cases: PreparedCohort, threshold: float, by: s
         raise InputError(
             f"Cases without a mask: {', '.join(unlabelled)}. Weights are scored against masks: leave these cases out."
         )
-    if not any(case.lesion_ml for case in cases):
+    if not any(any(case.lesion_voxels) for case in cases):
         raise InputError(
             f"None of the {len(cases)} cases in {cases.folder} has a lesion in its mask; at least one is needed to "
             "rank weights. Add a case with lesions."
