@@ -37,8 +37,8 @@ def _parts(model: keras.Model) -> dict[str, list[Step]]:
     steps = steps_of(model)
     _lift_projections(steps)
     weighted = [step for step in steps if step.layer.weights]
-    deepest = max((step.level for step in weighted), default=0)
-    leading = {id(step.layer) for step in _with_ancestors([step for step in weighted if step.level == deepest])}
+    deepest = max((step.level for step in steps), default=0)  # perhaps a pooling that is undone at once, as in SegNet
+    leading = {id(step.layer) for step in _with_ancestors([step for step in steps if step.level == deepest])}
     head, stem = _head(steps), _stem(model, steps)
     first = {id(step.layer): step for step in reversed(weighted)}  # a shared layer stands where it is called first
     body = {key: step for key, step in first.items() if not any(step.layer is end.layer for end in (*head, *stem))}
