@@ -11,18 +11,19 @@ from mstl.models.tree import layers_of
 
 _GROUP = re.compile(r"(encoder|decoder)\d*|head|stem")
 _BLOCK = re.compile(r"(encoder|decoder)\d+|head|stem")
+_NAMED_HEAD = re.compile(r"(head|auxiliary)_")
 
 
 def groups_of(model: keras.Model) -> dict[str, tuple[str, ...]]:
     """Group names to the paths (`mstl.models.tree.layers_of`) of their layers with weights.
 
     encoder: the layers at the lowest resolution and all that lead to them; head: the last layers with weights
-    before the outputs, with their normalisation; stem: a 1x1 convolution of the image in front of a nested
-    network; decoder: all others. These four cover every layer with weights once; what a model lacks (a
-    classifier its decoder) is left out. `encoder1`, `encoder2`, ... are the encoder's layers of one output
-    resolution each, the highest first; `decoder1`, `decoder2`, ... those of the decoder, the lowest first, so
-    that decoder1 follows the bottleneck. A resolution with normalisation only belongs to the next block, and a 1x1
-    convolution whose map is only enlarged to the resolution that it is enlarged to.
+    before the outputs, with their normalisation, and all whose names begin with head_ or auxiliary_; stem: a 1x1
+    convolution of the image in front of a nested network; decoder: all others. These four cover every layer with
+    weights once; what a model lacks (a classifier its decoder) is left out. `encoder1`, `encoder2`, ... are the
+    encoder's layers of one output resolution each, the highest first; `decoder1`, `decoder2`, ... those of the
+    decoder, the lowest first, so that decoder1 follows the bottleneck. A resolution with normalisation only belongs to
+    the next block, and a 1x1 convolution whose map is only enlarged to the resolution that it is enlarged to.
 
     Raises `InputError` for a model without a graph (subclassed, or a `Sequential` that is not built).
     """
@@ -109,14 +110,15 @@ def _names(model: keras.Model) -> list[str]:
 
 
 def _head(steps: list[Step]) -> list[Step]:
-    """Last layers with weights before the outputs; one that leads to another is not last."""
+    """Last layers with weights before the outputs, one that leads to another is not last; and those named as such."""
     last = _nearest_weighted([step for step in steps if step.is_output])
     inner = {id(step) for step in _with_ancestors([parent for step in last for parent in step.parents])}
     head = [step for step in last if id(step) not in inner]
     for step in head:  # grows: a normalisation brings the convolution before it
         if is_companion(step.layer):
             head += [before for before in _nearest_weighted(step.parents) if before not in head]
-    return head
+    named = [step for step in steps if step.layer.weights and _NAMED_HEAD.match(step.layer.name)]
+    return head + [step for step in named if step not in head]
 
 
 def _stem(model: keras.Model, steps: list[Step]) -> list[Step]:
