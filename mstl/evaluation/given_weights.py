@@ -8,7 +8,7 @@ from pathlib import Path
 from mstl._keras import keras
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
-from mstl.evaluation.predictor import Predictor
+from mstl.evaluation.predictor import Predictor, window_for
 from mstl.training.build import model_named
 from mstl.training.run import Run
 from mstl.transfer.initial import known_subjects, other_images
@@ -30,9 +30,10 @@ class GivenWeights:
 
     @classmethod
     def of(cls, cases: PreparedCohort, model: str | keras.Model | None, *, options: Sequence[str] = ()) -> GivenWeights:
-        """For a model that is named (see `mstl.training.build.model_named`), a `keras.Model`, of which a copy is made,
-        or none. Raises `InputError` where it cannot be built.
-        """  # fmt: skip
+        """For files of the network `model`: a name (see `model_named`), a `keras.Model`, which is copied, or None.
+
+        Raises `InputError` where it cannot be built.
+        """
         if model is None:
             return cls(cases)
         if isinstance(model, keras.Model):
@@ -40,8 +41,8 @@ class GivenWeights:
         built, experiment = model_named(model, options=options, preparation=cases.preparation)
         if experiment is None:
             return cls(cases, Predictor(built), model)
-        window, overlap = experiment.patch or None, experiment.overlap
-        return cls(cases, Predictor(built, experiment.context, window=window, overlap=overlap), experiment.model)
+        view = {"window": window_for(built, experiment), "overlap": experiment.overlap}
+        return cls(cases, Predictor(built, experiment.context, **view), experiment.model)
 
     def __call__(self, checkpoint: str | Path | Run) -> tuple[Predictor, tuple[str, ...]]:
         """The predictor of a run, its folder, a Keras file or a published name; valid until the next one is opened.

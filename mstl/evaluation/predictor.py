@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mstl._keras import keras, tf
-from mstl.config import input_channels
+from mstl.config import Experiment, input_channels
 from mstl.data.prepared import PreparedCase
 from mstl.errors import InputError
 from mstl.evaluation.sliding_window import background, check_overlap, sliding_window, window_sides
@@ -61,8 +61,7 @@ class Predictor:
         """
         experiment, model = run.experiment, run.model(weights)
         given, overlap = overlap, experiment.overlap if overlap is None else overlap
-        side = None if experiment.window is None else (experiment.window, experiment.window)
-        window = experiment.patch or None if is_volumetric(model) else side
+        window = window_for(model, experiment)
         if given is not None and window is None and not is_volumetric(model):
             raise InputError(f"overlap is {given}, but run {run.folder} sees slices, not windows. Leave it out.")
         return cls(model, experiment.context, flip, window=window, overlap=overlap)
@@ -153,6 +152,13 @@ class Predictor:
         if self.flip:
             result = (result + np.flip(self._forward(np.flip(images, LEFT_RIGHT)), LEFT_RIGHT)) / 2
         return result
+
+
+def window_for(model: keras.Model, experiment: Experiment) -> tuple[int, ...] | None:
+    """By which windows an experiment lets its model see: (d, h, w) of volumes, (h, w) of slices, None as they are."""
+    if is_volumetric(model):
+        return experiment.patch or None
+    return None if experiment.window is None else (experiment.window, experiment.window)
 
 
 def padded(images: np.ndarray, *, multiple: int) -> tuple[np.ndarray, tuple[slice, ...]]:

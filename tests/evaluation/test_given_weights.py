@@ -3,7 +3,6 @@ import pytest
 import yaml
 
 from mstl._keras import keras
-from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError, TransferError
 from mstl.evaluation.given_weights import GivenWeights
 from mstl.models import build_model
@@ -42,11 +41,13 @@ def test_a_run_or_an_experiment_says_what_network_a_file_is_for(weights, small_r
         assert equal(GivenWeights.of(tiny_prepared, model)(weights)[0].model, Run(small_run).model())
 
 
-def test_the_experiment_says_how_many_neighbours_a_file_expects(tiny_prepared, tmp_path):
-    settings = {"model": "unet-small", "model_options": {"width": 2, "depth": 2}, "context": 1}
+def test_the_experiment_says_which_neighbours_and_windows_a_file_is_shown(tiny_prepared, tmp_path):
+    options = {"model": "unet-small", "model_options": {"width": 2, "depth": 2}}
+    settings = options | {"context": 1, "window": 16, "overlap": 0.25}
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     build_model("unet-small", channels=6, width=2, depth=2).save_weights(tmp_path / "x.h5")
     predictor, _ = GivenWeights.of(tiny_prepared, str(tmp_path / "experiment.yaml"))(tmp_path / "x.h5")
+    assert (predictor.context, predictor.window, predictor.overlap) == (1, (16, 16), 0.25)
     assert predictor(tiny_prepared[0]).shape == (*tiny_prepared[0].shape, 1)
 
 
@@ -94,7 +95,6 @@ def test_weights_that_know_other_images_or_the_very_subjects_are_noted(write_run
         tmp_path / "run", tiny_prepared.preparation | {"normalise": "minmax"}, train_subjects=("ras",),
         model_options={"width": 2, "depth": 2},
     )  # fmt: skip
-    assert isinstance(tiny_prepared, PreparedCohort)
     _, notes = GivenWeights.of(tiny_prepared, None)(run)
     assert "normalised by 'minmax'" in notes[0]
     assert "learned from subjects held out here (ras)" in notes[1]
