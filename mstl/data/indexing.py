@@ -59,6 +59,8 @@ def index_scans(
         if known.remark and any(file.column == "mask" for file in findings.files):
             findings.notes.append(known.remark)
     files, left_out, notes = of_one_variant(findings, order, variant)
+    if narrowing is not None and variant.lower() in known.warnings:
+        notes = [*notes, known.warnings[variant.lower()]]
     unique = _without_doubles(files, root, narrowing)
     dataset = "" if layout == GLOB else layout
     return _assemble(unique, dataset, rater, left_out=findings.left_out + left_out, notes=findings.notes + notes)

@@ -21,7 +21,7 @@ from mstl.data.normalise import normalise
 from mstl.data.pictures import are_pictures
 from mstl.data.preparation import NYUL, Preparation
 from mstl.data.prepared import PICTURE, RECORD, PreparedCase
-from mstl.data.selector import file_of, volume_of
+from mstl.data.selector import array_of, file_of, volume_of
 from mstl.data.step_log import StepLog
 from mstl.data.target_grid import AXES, mni_grid, native_grid, picture_grid
 from mstl.data.volume import Volume
@@ -228,6 +228,8 @@ def _fingerprint(case: Case, sources: dict, preparation: Preparation) -> str:
     hashes = {role: source["sha256"] for role, source in sources.items()}
     volumes = {role: number for role, source in sources.items() if (number := volume_of(source["path"])) is not None}
     hashes |= {"volumes": volumes} if volumes else {}
+    arrays = {role: name for role, source in sources.items() if (name := array_of(source["path"]))}
+    hashes |= {"arrays": arrays} if arrays else {}
     text = json.dumps([FORMAT, who, hashes, preparation.to_record()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mstl.data.formats import open_scan, write_scan
+from mstl.data.formats.pictures import is_picture
 from mstl.data.formats.scan import check_3d
 from mstl.data.grid import Grid
 from mstl.data.labels import proposed_labels, shown, to_classes, unknown_values
@@ -15,6 +16,7 @@ from mstl.data.selector import volume_of
 from mstl.errors import InputError
 
 _SHOWN_VALUES = 8
+_WHITE = 255  # what stands for 1 in masks that people look at
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +53,11 @@ def read_grid(path: str | Path) -> Grid:
 def read_volume(path: str | Path, *, allow_constant: bool = False) -> Volume:
     """Read a 3D scan, or volume `N` of a 4D file (`x.nii.gz#N`), in float32 or the smaller dtype it is stored in.
 
-    Formats: NIfTI-1 and -2, Analyze, MGH, NRRD, MetaImage (`mstl.data.formats`). Axes i, j, k are as stored. An
-    uncompressed file without scaling is memory mapped. Raises `InputError` where the file is missing, truncated, of
-    another format, not 3D, declares more voxels than it can hold (before any is allocated), has sform and qform that
-    disagree by more than 1e-3 mm (and 0.002 of the spacing: the precision of a qform), holds values that are not
-    finite or no real numbers, or (unless `allow_constant`) holds one value only.
+    Formats: NIfTI-1 and -2, Analyze, MGH, NRRD, MetaImage, pictures, sections of MATLAB files (`mstl.data.formats`).
+    Axes i, j, k are as stored. An uncompressed file without scaling is memory mapped. Raises `InputError` where the
+    file is missing, truncated, of another format, not 3D, declares more voxels than it can hold (before any is
+    allocated), has sform and qform that disagree by more than 1e-3 mm (and 0.002 of the spacing: the precision of a
+    qform), holds values that are not finite or no real numbers, or (unless `allow_constant`) holds one value only.
     """
     path = Path(path)
     scan = open_scan(path)
@@ -75,10 +77,12 @@ def read_volume(path: str | Path, *, allow_constant: bool = False) -> Volume:
 def read_mask(path: str | Path, *, binarise: bool = False, labels: Sequence[int] = ()) -> Volume:
     """Read a mask as class numbers, uint8: 0 and 1, or with `labels` the place (from 1) that a value has in them.
 
-    `binarise` cuts the values at 0.5 (soft masks; several labels become one class). Raises `InputError` as
-    `read_volume` does, and where there are values that were not declared.
+    `binarise` cuts the values at 0.5 (soft masks; several labels become one class). A picture of 0 and 255 is one of
+    0 and 1. Raises `InputError` as `read_volume` does, and where there are values that were not declared.
     """
     volume = read_volume(path, allow_constant=True)
+    if is_picture(path) and tuple(labels) in ((), (1,)) and not unknown_values(volume.data, (_WHITE,)).size:
+        labels = (_WHITE,)
     if binarise:
         return Volume((volume.data >= 0.5).astype(np.uint8, order="K"), volume.affine, volume.path)
     if unknown_values(volume.data, labels).size:

@@ -10,13 +10,14 @@ import nibabel as nib
 import numpy as np
 
 from mstl.data.formats.itk_files import open_itk, write_itk
+from mstl.data.formats.mat_files import open_mat
 from mstl.data.formats.meta_header import read_meta_header
 from mstl.data.formats.nibabel_files import open_nibabel, pair_of, write_nibabel
 from mstl.data.formats.nrrd_header import read_nrrd_header
-from mstl.data.formats.pictures import PICTURES, open_picture, write_picture
+from mstl.data.formats.pictures import PICTURES, SLICES, open_picture, write_picture
 from mstl.data.formats.scan import Scan
 from mstl.data.grid import Grid
-from mstl.data.selector import file_of
+from mstl.data.selector import array_of, file_of
 from mstl.errors import InputError
 from mstl.files import sha256, whole_file
 
@@ -34,6 +35,7 @@ _OPENERS: dict[str, Callable[[Path], Scan]] = {
     ".mha": open_itk,
     ".mhd": open_itk,
     **dict.fromkeys(PICTURES, open_picture),
+    SLICES: open_mat,
 }
 _WRITERS: dict[str, Callable[[Path, np.ndarray, np.ndarray], None]] = {
     ".nii.gz": write_nibabel,
@@ -60,19 +62,21 @@ def suffix_of(path: str | Path) -> str:
 
 
 def open_scan(path: str | Path) -> Scan:
-    """Open a file of any format in `READ`, header only; a `#N` at its end is ignored.
+    """Open a file of any format in `READ`, header only; of a `#N` at its end only the array of `#array:N` counts.
 
     Raises `InputError` where the file is missing or of no such format, its header is damaged, declares more voxels
     than the file can hold, or places them nowhere.
     """
-    path = file_of(path)
+    array, path = array_of(path), file_of(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist. Check the path in the cohort.")
     if path.suffix.lower() in _DICOM:
         raise InputError(f"{path} is one DICOM slice. Convert its folder with dcm2niix first.")
     if not suffix_of(path):
         raise InputError(f"{path} is none of {', '.join(READ)}. Convert it to NIfTI first.")
-    scan = _OPENERS[suffix_of(path)](path)
+    if array and suffix_of(path) != SLICES:
+        raise InputError(f"{path} has no array {array!r}: only {SLICES} files have arrays by name. Leave it out.")
+    scan = open_mat(path, array) if array else _OPENERS[suffix_of(path)](path)
     if not np.all(np.abs(scan.affine) < _FARTHEST_MM) or abs(np.linalg.det(scan.affine[:3, :3])) < 1e-9:
         raise InputError(
             f"{path} has an affine that cannot be inverted, or leads farther than 1 km. "

@@ -8,6 +8,7 @@ from mstl.data.layouts.bids import BIDS
 from mstl.data.layouts.found import Layout
 from mstl.data.layouts.ms import ISBI2015, MICCAI2008, MSSEG2016, OPEN_MS
 from mstl.data.layouts.msd import MSD
+from mstl.data.layouts.oct import OCT_DME
 from mstl.data.layouts.tumour import BRATS2020, BRATS2021, BRATS2023
 from mstl.errors import InputError
 
@@ -24,6 +25,7 @@ LAYOUTS: dict[str, Layout] = {
     "brats2023": BRATS2023,
     "msd": MSD,
     "bids": BIDS,
+    "oct-dme": OCT_DME,
 }
 
 

@@ -52,12 +52,16 @@ class Findings:
 
 @dataclass(frozen=True)
 class Layout:
-    """The tree of a public set or a convention: how to read it, a path of it, its variants, the usual one first."""
+    """The tree of a public set or a convention: how to read it, a path of it, its variants, the usual one first.
+
+    `remark` is said where masks are found; `warnings` of a variant where it is asked for.
+    """
 
     find: Callable[[Path], Findings]
     example: str
     variants: tuple[str, ...] = ()
     remark: str = ""
+    warnings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def by_rules(*rules: Rule) -> Callable[[Path], Findings]:
     return partial(_find_by_rules, rules)
 
 
-def scan_files(root: str | Path) -> list[Path]:
+def scan_files(root: str | Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
     """Files below `root` that a scan may be, by their suffix, sorted; hidden ones left out, linked folders followed."""
     seen = set()
     found = []
@@ -103,13 +107,13 @@ def scan_files(root: str | Path) -> list[Path]:
         folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         names = [] if real in seen else names
         seen.add(real)
-        found += [Path(folder, name) for name in names if suffix_of(name) and not name.startswith(".")]
+        found += [Path(folder, name) for name in names if suffix_of(name, suffixes) and not name.startswith(".")]
     return sorted(path for path in found if path.is_file())
 
 
-def suffix_of(name: str) -> str:
+def suffix_of(name: str, suffixes: tuple[str, ...] = SUFFIXES) -> str:
     """The suffix of a scan's file name, such as `.nii.gz`, as it is written; "" where it has none."""
-    length = max((len(suffix) for suffix in SUFFIXES if name.lower().endswith(suffix)), default=0)
+    length = max((len(suffix) for suffix in suffixes if name.lower().endswith(suffix)), default=0)
     return name[len(name) - length :]
 
 

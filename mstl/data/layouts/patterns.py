@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
-from mstl.data.layouts.found import CONSENSUS, Findings, Found, LeftOut, scan_files
+from mstl.data.formats.pictures import PICTURES
+from mstl.data.layouts.found import CONSENSUS, SUFFIXES, Findings, Found, LeftOut, scan_files
 from mstl.data.layouts.words import COLUMN_OF, best_word, expression_of
 from mstl.errors import InputError
 
@@ -32,13 +33,20 @@ def find_by_patterns(root: str | Path, patterns: str | Mapping[str, str]) -> Fin
                 raise InputError(f"No file below {root} matches {column} pattern {pattern!r}. {one_file_of(root)}")
             findings.files.extend(found)
     used = {file.path for file in findings.files}
-    findings.left_out.extend(LeftOut(path, "matches no pattern") for path in scan_files(root) if path not in used)
+    findings.left_out.extend(LeftOut(path, "matches no pattern") for path in _scans(root, patterns) if path not in used)
     return findings
+
+
+def _scans(root: str | Path, patterns: str | Mapping[str, str]) -> list[Path]:
+    """Scans below `root`; pictures are some where a pattern ends as one: beside other scans they are previews."""
+    texts = [patterns] if isinstance(patterns, str) else patterns.values()
+    wanted = tuple(suffix for suffix in PICTURES if any(text.lower().endswith(suffix) for text in texts))
+    return scan_files(root, (*SUFFIXES, *wanted))
 
 
 def one_file_of(root: str | Path) -> str:
     """A sentence that shows how the files below `root` lie, for patterns that fit none of them."""
-    path = next(iter(scan_files(Path(root))), None)
+    path = next(iter(scan_files(Path(root), (*SUFFIXES, *PICTURES))), None)
     return f"A file there is {path.relative_to(root).as_posix()!r}." if path else "There is no scan below it."
 
 
@@ -51,7 +59,7 @@ def _find_by_words(root: Path, pattern: str) -> Iterator[Found]:
             "such as '{subject}/{session}/*{modality}*.nii.gz', or one a column, 'flair={subject}/*flair*.nii.gz'."
         )
     expressions = {word: _expression(tokens, word=word) for word in COLUMN_OF}
-    for path in scan_files(root):
+    for path in _scans(root, pattern):
         relative = path.relative_to(root).as_posix()
         matches = {word: match for word, regex in expressions.items() if (match := regex.fullmatch(relative))}
         if matches:
