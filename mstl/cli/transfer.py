@@ -76,9 +76,8 @@ def transfer(
     source = find_source(weights, model_name=experiment.model)
     given = {"include": include, "exclude": exclude, "rename": rename_rules(rename), "adapt": adapt}
     wanted = experiment.init_options() | {name: value for name, value in given.items() if value}
-    wanted["include"] = wanted["include"] or source.include
     with Checkpoint.open(source.path) as checkpoint:
-        plan = plan_transfer(checkpoint, model, **wanted)
+        plan = plan_transfer(checkpoint, model, **source.completed(wanted))
         if as_json:
             typer.echo(json.dumps(plan.to_dict(), indent=2))
         else:

@@ -9,12 +9,18 @@ from mstl._keras import keras
 from mstl.config import RANDOM
 from mstl.errors import TransferError
 from mstl.models.recipes import recipe_of
+from mstl.models.segnet import KERNEL, WIDTH
 from mstl.transfer.checkpoint import Checkpoint
 from mstl.transfer.plan import TransferReport, plan_transfer
 from mstl.transfer.source import Source, find_source
 
-SEGMENTER = "pix2pix-segmenter"
+SEGMENTER, U_NET = "pix2pix-segmenter", "unet-s5"
 SIGNED = "tanh"  # activation of a generator for images in [-1, 1]
+SEGNET, VGG16, VGG16_SHAPE = "segnet", "imagenet-vgg16", {"kernel": 3, "width": 64}
+OTHER_SHAPE = (
+    "VGG16 has 3x3 kernels and 64 filters at the top, this SegNet {kernel}x{kernel} and {width}. Build it alike: "
+    "model_options: {{kernel: 3, width: 64}}."
+)
 
 
 def initialise(
@@ -31,7 +37,7 @@ def initialise(
 
     init: "random", or what `mstl.transfer.source.find_source` finds: a Keras file, the folder of a run or of a
     pretrained GAN, a published name, "imagenet" for the encoder of the model `model_name`. options: those of
-    `plan_transfer`; where they name no `include`, the source's own scope holds. preparation: the record of how the
+    `plan_transfer`; where they have no `include` or `rename`, the source's own hold. preparation: the record of how the
     cases were prepared, held_out: the subjects that the model shall not learn from; where the weights were trained on
     other images, or on these subjects, the report notes it and a warning says so. Raises as `find_source`,
     `plan_transfer` and `TransferPlan.apply` do.
@@ -39,9 +45,8 @@ def initialise(
     if init == RANDOM:
         return None
     source = find_source(init, model_name=model_name)
-    options["include"] = options.get("include") or source.include
     with Checkpoint.open(source.path) as checkpoint:
-        plan = plan_transfer(checkpoint, model, **options)
+        plan = plan_transfer(checkpoint, model, **source.completed(options))
         about = (other_images(source, preparation or {}), _other_build(source, model), known_subjects(source, held_out))
         notes = [note for part in about for note in part]
         plan = replace(plan, notes=(*plan.notes, *notes))
@@ -82,8 +87,11 @@ def known_subjects(source: Source, held_out: Iterable[str]) -> list[str]:
 
 
 def _other_build(source: Source, model: keras.Model) -> list[str]:
-    """A sentence for each option by which a segmenter is not built as the GAN whose encoder it gets."""
+    """A sentence for each option by which a model is not built as the network whose encoder it gets."""
     recipe = recipe_of(model) or {}
+    if recipe.get("model") == SEGNET and source.entry and source.entry.name == VGG16:
+        ours = {"kernel": recipe.get("kernel", KERNEL), "width": recipe.get("width", WIDTH)}
+        return [] if ours == VGG16_SHAPE else [OTHER_SHAPE.format(**ours)]
     if recipe.get("model") != SEGMENTER:
         return []
     notes = []

@@ -8,7 +8,7 @@ import yaml
 from mstl._keras import keras, sm
 from mstl.errors import InputError, TransferError
 from mstl.files import write_json, write_text
-from mstl.models import unet_resnet34, unet_small
+from mstl.models import segnet, unet_resnet34, unet_small
 from mstl.models.pix2pix import generator, segmentation_generator
 from mstl.models.tree import tensors_of
 from mstl.transfer import registry as registry_module
@@ -106,6 +106,40 @@ def test_imagenet_fills_the_encoder_of_the_resnet_and_nothing_else(published, tm
     inner = model.get_layer("model_1")
     assert np.array_equal(inner.get_layer("conv0").get_weights()[0], encoder.get_layer("conv0").get_weights()[0])
     assert not any("decoder" in path or "final_conv" in path for path in report.loaded)
+
+
+@pytest.fixture(scope="module")
+def vgg16():
+    keras.utils.set_random_seed(0)
+    return keras.applications.VGG16(weights=None, include_top=False)
+
+
+def test_imagenet_fills_the_convolutions_of_a_segnet_shaped_like_vgg16(published, vgg16):
+    published("imagenet-vgg16", vgg16, include="encoder")
+    model = segnet(channels=3, kernel=3)
+    report = initialise(model, "imagenet", model_name="segnet")
+    assert len(report.loaded) == 26
+    for block, count in enumerate((2, 2, 3, 3, 3), start=1):
+        for number in range(1, count + 1):
+            ours = model.get_layer(f"encoder{block}_conv{number}").get_weights()
+            theirs = vgg16.get_layer(f"block{block}_conv{number}").get_weights()
+            assert all(map(np.array_equal, ours, theirs))
+
+
+def test_imagenet_enters_a_segnet_of_other_channels_by_the_rules_of_adapt(published, vgg16):
+    name = published("imagenet-vgg16", vgg16, include="encoder")
+    model = segnet(channels=1, kernel=3)
+    with pytest.raises(TransferError, match="has nothing for 1 of 26 tensors"):
+        initialise(model, name, model_name="segnet")
+    initialise(model, name, model_name="segnet", adapt="sum")
+    expected = vgg16.get_layer("block1_conv1").get_weights()[0].sum(axis=2, keepdims=True)
+    np.testing.assert_allclose(model.get_layer("encoder1_conv1").get_weights()[0], expected, rtol=1e-5)
+
+
+def test_a_segnet_of_another_shape_than_vgg16_is_told_which_it_needs(published, vgg16):
+    published("imagenet-vgg16", vgg16, include="encoder")
+    with pytest.raises(TransferError, match=r"this SegNet 5x5 and 4\. Build it alike: model_options: \{kernel: 3"):
+        initialise(segnet(channels=3, width=4), "imagenet", model_name="segnet")
 
 
 def test_a_folder_gives_its_best_weights(tmp_path):

@@ -1,9 +1,12 @@
 """The file that a word means."""
+import re
+from pathlib import Path
+
 import pytest
 
 from mstl.errors import InputError
 from mstl.files import write_json, write_text
-from mstl.transfer.source import find_source
+from mstl.transfer.source import FITTED, Source, find_source
 
 
 def test_a_file_is_itself_and_a_folder_its_best_weights(tmp_path):
@@ -24,6 +27,30 @@ def test_a_file_of_a_published_name_comes_first(tmp_path, monkeypatch):
     (tmp_path / "unet-small-phantoms").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
     assert find_source("unet-small-phantoms").entry is None
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("block1_conv2/kernel", "encoder1_conv2/kernel"),
+        ("block5_conv3/bias", "encoder5_conv3/bias"),
+        ("block3_conv1/block3_conv1_W_1", "encoder3_conv1/kernel"),
+        ("block3_conv1/block3_conv1_b_1", "encoder3_conv1/bias"),
+        ("block1_pool/kernel", "block1_pool/kernel"),
+    ],
+)
+def test_variables_of_vgg16_are_led_to_those_of_segnet_in_files_old_and_new(theirs, ours):
+    _, rules = FITTED["segnet", "imagenet-vgg16"]
+    for pattern, replacement in rules:
+        theirs = re.sub(pattern, replacement, theirs)
+    assert theirs == ours
+
+
+def test_what_a_caller_asks_for_comes_before_what_the_source_knows():
+    source = Source(Path("a.h5"), include="encoder", rename=(("a", "b"),))
+    assert source.completed({"adapt": "sum"}) == {"adapt": "sum", "include": "encoder", "rename": (("a", "b"),)}
+    given = {"include": "head", "rename": [("c", "d")]}
+    assert source.completed(given) == given
 
 
 @pytest.mark.parametrize(
