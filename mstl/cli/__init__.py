@@ -84,27 +84,34 @@ def phantom(
     subjects: Annotated[int, typer.Option(help="How many subjects.")] = 10,
     scanner: Annotated[str, typer.Option(help="Scanner profile, 'mixed', or 'clinical-raw'.")] = "research",
     skull: Annotated[bool, typer.Option("--skull", help="Leave the head around the brain; raw scans have it.")] = False,
-    disease: Annotated[str, typer.Option(help="ms, or tumour: masks of BraTS' labels 1, 2, 4.")] = "ms",
+    disease: Annotated[
+        str,
+        typer.Option(help="ms; tumour: masks of BraTS' labels 1, 2, 4; dme: OCT of eyes, only subjects and seed count."),
+    ] = "ms",
     modalities: Annotated[str, typer.Option(help="Comma-separated; default: flair,t1,t2, of a tumour t1ce too.")] = "",
     randomise: Annotated[float, typer.Option(help="0 usual contrasts to 1 strongly randomised.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     jobs: Annotated[int, typer.Option(help="Cases at a time.")] = 1,
 ) -> None:
-    """Write a synthetic cohort, of MS or tumours, with exact masks as NIfTI."""
+    """Write a synthetic cohort, of MS or tumours, with exact masks as NIfTI; or of fluid in OCT, as PNG."""
     from mstl.data.heads.scanner import with_skull
+    from mstl.data.oct_phantom import DISEASE, write_oct_phantoms
 
     with progress("Making phantoms", subjects) as step:
-        mstl.write_phantoms(
-            out,
-            subjects=subjects,
-            scanner=with_skull(scanner) if skull else scanner,
-            modalities=split(modalities) if modalities else None,
-            disease=disease,
-            randomise=randomise,
-            seed=seed,
-            jobs=jobs,
-            progress=step,
-        )
+        if disease == DISEASE:
+            write_oct_phantoms(out, subjects=subjects, seed=seed, progress=step)
+        else:
+            mstl.write_phantoms(
+                out,
+                subjects=subjects,
+                scanner=with_skull(scanner) if skull else scanner,
+                modalities=split(modalities) if modalities else None,
+                disease=disease,
+                randomise=randomise,
+                seed=seed,
+                jobs=jobs,
+                progress=step,
+            )
     console.print(f"Wrote {out / 'cohort.csv'}: {subjects} subjects.", soft_wrap=True)
 
 
