@@ -59,26 +59,24 @@ def screen(
 def _print(usable: pd.DataFrame) -> None:
     from rich.table import Table
 
-    columns = {
-        "dice": "Dice", "mdice": "mDice pooled", "low": "from", "high": "to", "first": "first in",
-        "best_dice": "at best threshold", "seconds": "s a case",
-    }  # fmt: skip
-    table = Table("rank", "checkpoint", *columns.values())
+    table = Table("", "checkpoint", "Dice", "mDice", "95 %", "first", "best cut", "s/case")
     table.columns[1].overflow = "fold"
     for row in usable.to_dict("records"):
-        shown = [f"{row[column]:{'.0%' if column == 'first' else '.3g'}}" for column in columns]
-        table.add_row(str(row["rank"]), escaped(row["checkpoint"]), *shown)
+        scores = [f"{row[column]:.3f}" for column in ("dice", "mdice")]
+        sure = [f"{row['low']:.3f}-{row['high']:.3f}", f"{row['first']:.0%}"]
+        rest = [f"{row[column]:.3g}" for column in ("best_dice", "seconds")]
+        table.add_row(str(row["rank"]), escaped(row["checkpoint"]), *scores, *sure, *rest)
     console.print(table)
 
 
 def _told(usable: pd.DataFrame, by: str) -> str:
     """What the ranking rests on, and how little it proves where subjects are few."""
-    best = usable.iloc[0]
-    what = {"dice": "mean Dice", "mdice": "pooled mDice"}[by]
-    told = f"Ranked by {what} over {best['cases']} cases of {best['subjects']} subjects, {best['empty_reference']} of "
-    told += "them without lesion; from and to are its 95 % interval."
-    if len(usable) > 1 and best["first"] == best["first"]:
-        told += f" {best['checkpoint']} is the best in {best['first']:.0%} of cohorts drawn from these subjects."
+    best, what = usable.iloc[0], {"dice": "mean Dice", "mdice": "pooled mDice"}[by]
+    told = (
+        f"Ranked by {what} over {best['cases']} cases of {best['subjects']} subjects, {best['empty_reference']} of them "
+        "without lesion; 95 % is its interval, 'first' the share of cohorts drawn from these subjects in which a "
+        "checkpoint is the best. 'best cut' is the Dice at the threshold that suits these masks best: optimistic."
+    )
     if best["subjects"] < FEW:
-        told += " With so few, another cohort may rank them otherwise."
+        told += " Of so few subjects, interval and share look surer than they are."
     return told

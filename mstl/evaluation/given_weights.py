@@ -13,7 +13,8 @@ from mstl.training.build import model_named
 from mstl.training.run import Run
 from mstl.transfer.initial import known_subjects, other_images
 from mstl.transfer.plan import transfer_weights
-from mstl.transfer.source import Source, find_source
+from mstl.transfer.registry import registry
+from mstl.transfer.source import IMAGENET, Source, find_source
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,19 +53,24 @@ class GivenWeights:
         if isinstance(checkpoint, Run) or Path(checkpoint).is_dir():
             run = checkpoint if isinstance(checkpoint, Run) else Run(checkpoint)
             return Predictor.of_run(run), self._notes(find_source(str(run.folder)))
-        source = find_source(str(checkpoint), model_name=self.name)
-        if source.include:
-            raise InputError(
-                f"{checkpoint} is weights of the {source.include} alone, which segment nothing before they are "
-                f"trained. Train with init: {checkpoint}."
-            )
-        if self.own is None:
-            raise InputError(
-                f"{checkpoint} is a file of weights, which does not say what network it is for. Give model (--model): "
-                "a name such as unet-small, an EXPERIMENT.yaml, or a run's folder."
-            )
+        source = self._file(str(checkpoint))
         transfer_weights(source.path, self.own.model)
         return self.own, self._notes(source)
+
+    def _file(self, word: str) -> Source:
+        """The file that `word` means; nothing is fetched that could not be used."""
+        published = {} if Path(word).exists() else registry()
+        if word == IMAGENET or (word in published and published[word].include):
+            raise InputError(
+                f"{word} is weights of an encoder alone, which segments nothing before it is trained. Train with "
+                f"init: {word}."
+            )
+        if self.own is None and (word in published or Path(word).exists()):
+            raise InputError(
+                f"{word} is a file of weights, which does not say what network it is for. Give model (--model): a name "
+                "such as unet-small, an EXPERIMENT.yaml, or a run's folder."
+            )
+        return find_source(word, model_name=self.name)
 
     def _notes(self, source: Source) -> tuple[str, ...]:
         return *other_images(source, self.cases.preparation), *known_subjects(source, self.cases.subjects)

@@ -72,10 +72,17 @@ def test_weights_that_fill_a_part_of_the_network_are_an_error(tiny_prepared, tmp
         given(tmp_path / "headless.h5")
 
 
-def test_published_weights_of_an_encoder_are_an_error(tiny_prepared, monkeypatch, tmp_path):
-    monkeypatch.setattr("mstl.transfer.source.fetch", lambda name: tmp_path / name)
-    with pytest.raises(InputError, match="imagenet-vgg16 is weights of the encoder alone"):
-        GivenWeights.of(tiny_prepared, None)("imagenet-vgg16")
+@pytest.mark.parametrize("name", ["imagenet", "imagenet-vgg16"])
+def test_published_weights_of_an_encoder_are_an_error_and_not_fetched(tiny_prepared, monkeypatch, name):
+    monkeypatch.setattr("mstl.transfer.source.fetch", lambda name: pytest.fail("was fetched"))
+    with pytest.raises(InputError, match=f"{name} is weights of an encoder alone"):
+        GivenWeights.of(tiny_prepared, "unet-resnet34")(name)
+
+
+def test_published_weights_without_a_network_are_not_fetched(tiny_prepared, monkeypatch):
+    monkeypatch.setattr("mstl.transfer.source.fetch", lambda name: pytest.fail("was fetched"))
+    with pytest.raises(InputError, match=r"unet-small-phantoms is a file of weights, .* Give model"):
+        GivenWeights.of(tiny_prepared, None)("unet-small-phantoms")
 
 
 def test_what_is_neither_file_nor_run_nor_name_is_an_error(tiny_prepared, tmp_path):
