@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mstl.data.cohort import Case
+from mstl.data.formats.pictures import is_picture
 from mstl.data.labels import checked_labels, to_labels
 from mstl.errors import InputError
 from mstl.evaluation.pairs import Pair, read_pairs
@@ -17,6 +18,7 @@ from mstl.evaluation.uncertainty_scores import UncertaintyTables
 from mstl.files import write_text
 
 CONVENTIONS = (EMPTY_CONVENTION, MATCHING_RULE, DISTANCE_RULE)
+PICTURE_RULE = "Pictures: a pixel counts as 1 mm along all axes; distances are in pixels, and 1000 pixels are 1 ml."
 
 
 def evaluate(
@@ -29,7 +31,7 @@ def evaluate(
     binarise_masks: bool = False,
     resample_masks: bool = False,
 ) -> pd.DataFrame:
-    """Score `<case>_prediction.nii.gz` in the folder `predictions` for every case of `cohort`.
+    """Score `<case>_prediction.nii.gz` (of pictures .png) in `predictions` for every case of `cohort`.
 
     Returns a row a case, the columns `COLUMNS`: the scores of the whole lesion, of any label. A prediction is compared
     on its own grid, which the case's mask shares, or onto which it is brought (nearest) with the scan that it was drawn
@@ -50,7 +52,8 @@ def evaluate(
         raise InputError("Labels and regions keep classes, binarise_masks makes one of all. Ask for one of both.")
     options = {"labels": labels, "binarise_masks": binarise_masks, "resample_masks": resample_masks}
     rows, region_rows, known, uncertain, pooled = [], [], {}, UncertaintyTables(predictions), PooledTable()
-    for pair in read_pairs(predictions, list(cohort), **options):
+    cases = list(cohort)
+    for pair in read_pairs(predictions, cases, **options):
         who = {"case": pair.case.name, "subject": pair.case.subject, "session": pair.case.session}
         rows.append(who | score_case(pair.prediction > 0, pair.reference > 0, spacing=pair.spacing))
         if len(pair.labels) > 1:
@@ -63,7 +66,8 @@ def evaluate(
         raise InputError(f"Regions {', '.join(regions)} were given for masks of one class. Pass --labels too.")
     scores = pd.DataFrame(rows, columns=list(COLUMNS))
     if out is not None:
-        _write(Path(out), scores, pd.DataFrame(region_rows, columns=list(REGION_COLUMNS)), known)
+        conventions = (*CONVENTIONS, PICTURE_RULE) if any(is_picture(case.mask) for case in cases) else CONVENTIONS
+        _write(Path(out), scores, pd.DataFrame(region_rows, columns=list(REGION_COLUMNS)), known, conventions)
         uncertain.write(out)
         pooled.write(out)
     return scores
@@ -84,10 +88,16 @@ def _score_labels(pair: Pair, regions: Mapping[str, Sequence[int]]) -> list[dict
     return score_regions(prediction, reference, spacing=pair.spacing, regions=regions)
 
 
-def _write(out: Path, scores: pd.DataFrame, rows: pd.DataFrame, regions: Mapping[str, Sequence[int]]) -> None:
-    write_text(out, _table(scores, CONVENTIONS))
+def _write(
+    out: Path,
+    scores: pd.DataFrame,
+    rows: pd.DataFrame,
+    regions: Mapping[str, Sequence[int]],
+    conventions: Sequence[str],
+) -> None:
+    write_text(out, _table(scores, conventions))
     if regions:
-        write_text(regions_path(out), _table(rows, (region_rule(regions), *CONVENTIONS)))
+        write_text(regions_path(out), _table(rows, (region_rule(regions), *conventions)))
     else:
         regions_path(out).unlink(missing_ok=True)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from mstl.data.cohort import Case
+from mstl.data.formats.pictures import is_picture
 from mstl.data.grid import check_same_grid
 from mstl.data.labels import shown
 from mstl.data.volume import read_mask
 from mstl.errors import InputError
+from mstl.evaluation.maps import PREDICTION, map_path
 from mstl.evaluation.references import on_prediction
 from mstl.files import read_json
-
-PREDICTION = "_prediction.nii.gz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ def read_pairs(
     binarise_masks: bool = False,
     resample_masks: bool = False,
 ) -> Iterator[Pair]:
-    """Yield `<case>_prediction.nii.gz` of the folder `predictions` with the reference mask of each case.
+    """Yield `<case>_prediction.nii.gz` (of pictures .png) of `predictions` with the reference mask of each case.
 
     labels: values of the masks in the order of their classes; () takes those that the .json beside a prediction names,
     else 0 and 1 are expected. binarise_masks: one class of all, cut at 0.5. A reference lies on the prediction's grid,
@@ -45,14 +45,15 @@ def read_pairs(
     Raises `InputError` where cases have no mask or no prediction (all are listed), grids differ, a mask holds values
     that are not expected, or a prediction is of other labels than those given.
     """
-    paths = {case.name: Path(predictions) / f"{case.name}{PREDICTION}" for case in cases}
+    paths = {case.name: map_path(predictions, case.name, PREDICTION) for case in cases}
     _check_complete(cases, paths)
     for case in cases:
         path = paths[case.name]
         own = labels_beside(case, path)
         known = () if binarise_masks else tuple(labels) or own or ()
         _check_declared(path, own, known)
-        one_class = own == () and len(known) == 1  # a network of one class says 1, whatever its label was
+        whatever = own == () or is_picture(path)  # a network of one class says 1, or white, whatever its label was
+        one_class = whatever and len(known) == 1
         prediction = read_mask(path, labels=() if one_class else known, binarise=binarise_masks)
         reference = read_mask(case.mask, labels=known, binarise=binarise_masks)
         reference = on_prediction(reference, case, prediction, anywhere=resample_masks)

@@ -10,9 +10,12 @@ import numpy as np
 
 import mstl
 from mstl.data.cohort import Cohort
+from mstl.data.grid import check_same_grid
+from mstl.data.labels import to_labels
 from mstl.data.preparation import Preparation
 from mstl.data.prepare import prepare
-from mstl.data.prepared import PreparedCase, PreparedCohort
+from mstl.data.prepared import PreparedCase, PreparedCohort, to_native
+from mstl.data.volume import read_volume
 from mstl.errors import InputError
 from mstl.evaluation.decision import Decision
 from mstl.evaluation.maps import ENTROPY, MUTUAL_INFORMATION
@@ -44,7 +47,10 @@ def predict(
     """Write `<case>_prediction.nii.gz`, `<case>_probability.nii.gz` and `<case>.json` of every case to `out`.
 
     A mask is uint8 and holds 1 for lesion, or the labels of several classes. Probabilities are float32 `(i, j, k)` of
-    the lesion, or `(i, j, k, K)` of several classes with the background first.
+    the lesion, or `(i, j, k, K)` of several classes with the background first. Of a picture, files are PNG: the mask is
+    white for lesion, or holds the labels of several classes; probabilities are of 16 bits, 65535 for 1, in a file of
+    each of several labels, `<case>_probability_<label>.png`; `<case>_overlay.png` shows the image with contours of the
+    prediction and, where the case has a mask, of that.
 
     cases: prepared as the run's training data were, or raw: then they are prepared so on the way.
     threshold: probability from which a voxel is lesion; None takes the run's, with the clean-up that was chosen with
@@ -58,10 +64,10 @@ def predict(
     brain all is 0. Time grows with the samples, memory does not.
     progress: called with a case's name when it is done, and with samples after each of them.
     view: `flip` averages with the prediction of the left-right mirrored images; `overlap` is that of neighbouring
-    windows of a 3D model, in [0, 1); None takes the run's.
+    windows, in [0, 1); None takes the run's.
     Returns the folder, which appears when all are done. Raises `InputError` where cases were prepared otherwise, the
-    threshold is not in (0, 1) or given for several classes, an overlap for a 2D model, samples for a run without
-    Bayesian layers or just one of them, memory does not suffice, or `out` is not empty.
+    threshold is not in (0, 1) or given for several classes, an overlap for a model of whole slices, samples for
+    pictures or a run without Bayesian layers, or just one of them, memory does not suffice, or `out` is not empty.
     """
     run = run if isinstance(run, Run) else Run(run)
     if isinstance(cases, PreparedCohort):
@@ -80,14 +86,15 @@ def predict(
         "mstl": mstl.__version__,
     }
     with whole_folder(out) as temporary:
-        for case in _prepared(cases, run):
+        for case, reference in _prepared(cases, run):
             if posterior is None:
                 probability, maps, found = on_native_grid(predictor(case), case), {}, {}
                 step(case.name)
             else:
                 probability, maps, found = _sampled(posterior, case, decision, step)
             facts_here = facts | _windows(predictor, case) | found
-            write_prediction(temporary, case, probability, decision, maps=maps, facts=facts_here)
+            options = {"maps": maps, "facts": facts_here, "reference": reference}
+            write_prediction(temporary, case, probability, decision, **options)
     return out
 
 
@@ -108,22 +115,38 @@ def check_preparation(cases: PreparedCohort, run: Run) -> None:
             )
 
 
-def _prepared(cases: PreparedCohort | Cohort, run: Run) -> Iterator[PreparedCase]:
-    """Yield each case prepared; raw cases are prepared one at a time and dropped after."""
+def _prepared(cases: PreparedCohort | Cohort, run: Run) -> Iterator[tuple[PreparedCase, np.ndarray | None]]:
+    """Yield each case prepared, and of a picture its mask; raw cases are prepared one at a time and dropped after."""
     if isinstance(cases, PreparedCohort):
-        yield from cases
+        for case in cases:
+            yield case, _drawn_mask(case) if case.is_picture and case.has_mask else None
         return
     settings = asdict(Preparation.of_record(run.preparation, source=run.folder))
     cases.require(settings["modalities"])
     for case in cases:
         with tempfile.TemporaryDirectory() as folder:
-            yield prepare(Cohort([replace(case, mask=None)]), Path(folder) / "prepared", **settings)[0]
+            prepared = prepare(Cohort([replace(case, mask=None)]), Path(folder) / "prepared", **settings)[0]
+            yield prepared, _given_mask(case.mask, prepared) if prepared.is_picture and case.mask else None
+
+
+def _drawn_mask(case: PreparedCase) -> np.ndarray:
+    """The values of a prepared case's mask, on its scan's grid."""
+    return to_labels(to_native(case.mask, case, nearest=True).data, case.labels)
+
+
+def _given_mask(path: Path, case: PreparedCase) -> np.ndarray:
+    """The values of a mask as they are in its file: it is shown beside the prediction, nothing is learned from it."""
+    mask = read_volume(path, allow_constant=True)
+    check_same_grid(mask.grid, case.native_grid, names=(f"Mask {path}", f"the image of case {case.name}"))
+    return mask.data
 
 
 def _sampled(
     posterior: PosteriorPredictor, case: PreparedCase, decision: Decision, step: Callable[[str], None]
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
     """Mean probability and maps of a case on its scan's grid, and what its .json says of the samples."""
+    if case.is_picture:
+        raise InputError(f"Case {case.name} is a picture, which has no maps of uncertainty. Leave --samples out.")
     running, volumes, grid = RunningUncertainty(), [], case.native_grid
     for probability in posterior(case):
         native = on_native_grid(probability, case)

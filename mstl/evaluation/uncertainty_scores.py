@@ -16,8 +16,15 @@ from mstl.evaluation.calibration import (
     pooled,
     reliability,
 )
-from mstl.evaluation.maps import ENTROPY, MUTUAL_INFORMATION, PROBABILITY, read_lesion_probability
-from mstl.evaluation.pairs import PREDICTION, Pair, labels_beside
+from mstl.evaluation.maps import (
+    ENTROPY,
+    MUTUAL_INFORMATION,
+    PREDICTION,
+    PROBABILITY,
+    map_path,
+    read_lesion_probability,
+)
+from mstl.evaluation.pairs import Pair, labels_beside
 from mstl.evaluation.scores import KEYS, beside, read_table
 from mstl.files import read_json, write_text
 
@@ -62,7 +69,7 @@ class UncertaintyTables:
     def add(self, pair: Pair) -> None:
         """Measure a case by `score_uncertainty`; one without maps of uncertainty is left out."""
         case = pair.case
-        if (self._folder / f"{case.name}{ENTROPY}").exists():
+        if map_path(self._folder, case.name, ENTROPY).exists():
             who = {"case": case.name, "subject": case.subject, "session": case.session}
             row, bins = score_uncertainty(pair, self._folder)
             self._rows.append(who | row)
@@ -86,9 +93,9 @@ def score_uncertainty(pair: Pair, predictions: str | Path) -> tuple[dict[str, fl
     be read.
     """
     folder, name = Path(predictions), pair.case.name
-    labels = labels_beside(pair.case, folder / f"{name}{PREDICTION}") or ()
-    probability = read_lesion_probability(folder / f"{name}{PROBABILITY}", labels=labels).data
-    paths = (folder / f"{name}{ending}" for ending in (ENTROPY, MUTUAL_INFORMATION))
+    labels = labels_beside(pair.case, map_path(folder, name, PREDICTION)) or ()
+    probability = read_lesion_probability(map_path(folder, name, PROBABILITY), labels=labels).data
+    paths = (map_path(folder, name, ending) for ending in (ENTROPY, MUTUAL_INFORMATION))
     maps = (read_volume(path, allow_constant=True).data for path in paths)
     probability, entropy, information = (_checked(one, pair) for one in (probability, *maps))
     brain = (probability > 0) | (entropy > 0)

@@ -11,8 +11,8 @@ from mstl.data.cohort import Case
 from mstl.data.grid import Grid, oriented, resample
 from mstl.data.volume import Volume, read_grid, read_volume
 from mstl.errors import InputError
-from mstl.evaluation.maps import PROBABILITY, read_lesion_probability
-from mstl.evaluation.pairs import PREDICTION, labels_beside
+from mstl.evaluation.maps import PREDICTION, PROBABILITY, map_path, probability_files, read_lesion_probability
+from mstl.evaluation.pairs import labels_beside
 from mstl.evaluation.references import on_prediction
 
 
@@ -33,21 +33,12 @@ class ShownCase:
     labels: tuple[int, ...] = ()
 
 
-def predicted_names(folder: str | Path) -> list[str]:
-    """Names of the cases that a predictions folder holds; raises `InputError` where there is none."""
-    folder = Path(folder)
-    names = sorted(path.name[: -len(PREDICTION)] for path in folder.glob(f"*{PREDICTION}"))
-    if not names:
-        raise InputError(f"{folder} holds no file *{PREDICTION}. Give the folder that 'mstl predict' wrote.")
-    return names
-
-
 def read_case(case: Case, predictions: str | Path) -> ShownCase:
     """Read what there is of a case for display, on the grid of its prediction, in the scan that has this grid.
 
     Raises `InputError` where no scan of the case lies on that grid: it is a prediction of something else.
     """
-    prediction = read_volume(Path(predictions) / f"{case.name}{PREDICTION}", allow_constant=True)
+    prediction = read_volume(map_path(predictions, case.name, PREDICTION), allow_constant=True)
     twins = (one for one in case.images.items() if read_grid(one[1]).difference(prediction.grid) is None)
     modality, path = next(twins, (None, None))
     if path is None:
@@ -56,9 +47,10 @@ def read_case(case: Case, predictions: str | Path) -> ShownCase:
             "Give the cohort and the predictions that belong together, or predict again."
         )
     grid = oriented(prediction.grid, axes="SPL")
-    soft = Path(predictions) / f"{case.name}{PROBABILITY}"
     labels = labels_beside(case, prediction.path) or ()
     labels = labels if len(labels) > 1 else ()  # one is lesion, whatever its value
+    soft = map_path(predictions, case.name, PROBABILITY)
+    known = all(path.exists() for path in probability_files(soft, labels=labels))
     mask = None if case.mask is None else read_volume(case.mask, allow_constant=True)
     return ShownCase(
         name=case.name,
@@ -66,7 +58,7 @@ def read_case(case: Case, predictions: str | Path) -> ShownCase:
         image=_turned(read_volume(path), grid),
         reference=None if mask is None else _turned_mask(on_prediction(mask, case, prediction), grid, labels),
         prediction=_turned_mask(prediction, grid, labels),
-        probability=_turned(read_lesion_probability(soft, labels=labels), grid) if soft.exists() else None,
+        probability=_turned(read_lesion_probability(soft, labels=labels), grid) if known else None,
         grid=grid,
         labels=labels,
     )

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 
 from mstl.data.cohort import Cohort
 from mstl.errors import InputError
+from mstl.evaluation.maps import predicted_names
 from mstl.files import read_json, write_text
-from mstl.reporting.cases import ShownCase, predicted_names, read_case
+from mstl.reporting.cases import ShownCase, read_case
 from mstl.reporting.class_figures import class_curves, class_sheet
 from mstl.reporting.curves import best_epoch, learning_curves, minima_of
 from mstl.reporting.domain_section import domain_section

@@ -10,10 +10,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from mstl.data.cohort import Case
-from mstl.evaluation.maps import ENTROPY, MUTUAL_INFORMATION
+from mstl.evaluation.maps import ENTROPY, MUTUAL_INFORMATION, map_path, predicted_names
 from mstl.evaluation.uncertainty_scores import read_uncertainty, uncertainty_path, uncertainty_summary
 from mstl.files import read_json
-from mstl.reporting.cases import predicted_names, read_case, read_map
+from mstl.reporting.cases import read_case, read_map
 from mstl.reporting.figures import to_png_uri, to_svg
 from mstl.reporting.folder import as_rows, read_csv
 from mstl.reporting.slices import slice_heights
@@ -47,7 +47,7 @@ def uncertainty_section(
     Raises `InputError` where a table cannot be read.
     """
     names = [] if predictions is None else predicted_names(predictions)
-    mapped = [name for name in names if (Path(predictions) / f"{name}{ENTROPY}").exists()]
+    mapped = [name for name in names if map_path(predictions, name, ENTROPY).exists()]
     if not mapped:
         return {"hint": _hint(run)} if experiment.get("model") == BAYESIAN else None
     tables = read_uncertainty(scores) if isinstance(scores, (str, Path)) else None

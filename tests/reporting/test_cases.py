@@ -6,7 +6,7 @@ from mstl.data.cohort import Case
 from mstl.data.volume import read_volume, write_volume
 from mstl.errors import InputError
 from mstl.files import write_json
-from mstl.reporting.cases import predicted_names, read_case
+from mstl.reporting.cases import read_case
 
 TURN = np.array([[0.0, np.cos(0.1), np.sin(0.1)], [0.0, np.sin(0.1), -np.cos(0.1)], [1.0, 0.0, 0.0]])
 OBLIQUE = np.block([[TURN * (2, 2, 3), np.array([[-25.0], [18], [-22]])], [np.zeros(3), np.ones(1)]])
@@ -52,11 +52,6 @@ def test_a_prediction_on_a_foreign_grid_is_refused(tiny, tmp_path):
     write_volume(tmp_path / "anna_prediction.nii.gz", np.zeros((5, 5, 5), np.uint8), np.eye(4))
     with pytest.raises(InputError, match="grid of no scan of case anna"):
         read_case(tiny.cohort[0], tmp_path)
-
-
-def test_a_folder_without_predictions_is_refused(tmp_path):
-    with pytest.raises(InputError, match="mstl predict"):
-        predicted_names(tmp_path)
 
 
 def test_labels_are_shown_as_labels_and_the_probability_is_that_of_any(tumour_run):

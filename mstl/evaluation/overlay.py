@@ -1,0 +1,76 @@
+"""Overlays: a picture in grey with the contours of its prediction and reference, for a look without any program."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from mstl.colours import ORANGE, SKY, label_styles
+
+SIDE = 512  # pixels; smaller pictures are enlarged by a whole number
+RANGE = (0.5, 99.8)  # percentiles of the greys that become black and white
+REFERENCE_WIDTH, PREDICTION_WIDTH = 5, 2  # in a picture of 512 pixels; both are seen where contours coincide
+WHITE = "#ffffff"
+
+
+def draw_overlay(
+    image: np.ndarray, prediction: np.ndarray, *, reference: np.ndarray | None = None, labels: Sequence[int] = ()
+) -> np.ndarray:
+    """RGB uint8 `(H', W', 3)` of an image `(H, W)`, its sides enlarged to at least 512 pixels.
+
+    `prediction` and `reference` are `(H, W)`, lesion where they are not 0: its contour is blue of the prediction, broad
+    and orange of the reference. With several `labels` each has a contour of its own colour in the prediction, and the
+    reference's lesion a white one. Words in these colours say what they are.
+    """
+    factor = -(-SIDE // min(image.shape))
+    canvas = cv2.cvtColor(_grey(_enlarged(image, factor)), cv2.COLOR_GRAY2RGB)
+    unit = min(canvas.shape[:2]) / SIDE
+    words = {}
+    if reference is not None:
+        words["reference"] = WHITE if labels else ORANGE
+        _outline(canvas, reference > 0, words["reference"], REFERENCE_WIDTH * unit, factor)
+    for name, (mask, colour) in _predicted(prediction, labels).items():
+        words[name] = colour
+        _outline(canvas, mask, colour, PREDICTION_WIDTH * unit, factor)
+    _write(canvas, words, unit)
+    return canvas
+
+
+def _predicted(prediction: np.ndarray, labels: Sequence[int]) -> dict[str, tuple[np.ndarray, str]]:
+    """Mask and colour of each contour by its name."""
+    if not labels:
+        return {"prediction": (prediction > 0, SKY)}
+    styles = label_styles(labels)
+    return {f"label {label}": (prediction == label, style["colors"]) for label, style in styles.items()}
+
+
+def _enlarged(image: np.ndarray, factor: int) -> np.ndarray:
+    rows, columns = image.shape
+    size = (columns * factor, rows * factor)
+    return cv2.resize(np.ascontiguousarray(image, np.float32), size, interpolation=cv2.INTER_LINEAR)
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(image, RANGE)
+    return np.rint(255 * np.clip((image - low) / max(high - low, np.finfo(np.float32).tiny), 0, 1)).astype(np.uint8)
+
+
+def _outline(canvas: np.ndarray, mask: np.ndarray, colour: str, width: float, factor: int) -> None:
+    inside = (_enlarged(mask, factor) >= 0.5).astype(np.uint8)
+    contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(canvas, contours, -1, _rgb(colour), max(1, round(width)), cv2.LINE_AA)
+
+
+def _write(canvas: np.ndarray, words: Mapping[str, str], unit: float) -> None:
+    """The words from the lower left corner upward, on a dark rim."""
+    for number, (word, colour) in enumerate(words.items()):
+        place = (round(8 * unit), canvas.shape[0] - round((10 + 20 * number) * unit))
+        for ink, width in (("#000000", 4), (colour, 1)):
+            style = (cv2.FONT_HERSHEY_SIMPLEX, 0.55 * unit, _rgb(ink), max(1, round(width * unit)), cv2.LINE_AA)
+            cv2.putText(canvas, word, place, *style)
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(round(255 * part) for part in to_rgb(colour))
