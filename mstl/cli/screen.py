@@ -73,7 +73,7 @@ def _told(usable: pd.DataFrame, by: str) -> str:
     """What the ranking rests on, and how little it proves where subjects are few."""
     best, what = usable.iloc[0], {"dice": "mean Dice", "mdice": "pooled mDice"}[by]
     told = (
-        f"Ranked by {what} over {best['cases']} cases of {best['subjects']} subjects, {best['empty_reference']} of them "
+        f"Ranked by {what} over {best['cases']} cases of {best['subjects']} subjects, {best['empty_reference']} "
         "without lesion; 95 % is its interval, 'first' the share of cohorts drawn from these subjects in which a "
         "checkpoint is the best. 'best cut' is the Dice at the threshold that suits these masks best: optimistic."
     )

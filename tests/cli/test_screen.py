@@ -25,7 +25,7 @@ def test_files_are_ranked_and_what_cannot_be_used_is_told(mstl, files, tiny_prep
     code, output, errors = mstl("screen", *paths, "--cases", tiny_prepared.folder, *NETWORK, "--out", out)
     assert (code, errors) == (0, "")
     assert f"Not used, {files / 'wide.h5'}: wide.h5 has nothing for" in output
-    assert "Ranked by mean Dice over 3 cases of 3 subjects, 0 of them without lesion" in output
+    assert "Ranked by mean Dice over 3 cases of 3 subjects, 0 without lesion" in output
     assert "Of so few subjects, interval and share look surer than they are." in output
     assert pd.read_csv(out, comment="#")["rank"].tolist()[:2] == [1, 2]
 
