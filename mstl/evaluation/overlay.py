@@ -9,16 +9,16 @@ from matplotlib.colors import to_rgb
 
 from mstl.colours import ORANGE, SKY, label_styles
 
-SIDE = 512  # pixels; smaller pictures are enlarged by a whole number
+SIDE = 768  # pixels; smaller pictures are enlarged by a whole number
 RANGE = (0.5, 99.8)  # percentiles of the greys that become black and white
-REFERENCE_WIDTH, PREDICTION_WIDTH = 5, 2  # in a picture of 512 pixels; both are seen where contours coincide
+REFERENCE_WIDTH, PREDICTION_WIDTH = 5, 2  # in a picture of 768 pixels; both are seen where contours coincide
 WHITE = "#ffffff"
 
 
 def draw_overlay(
     image: np.ndarray, prediction: np.ndarray, *, reference: np.ndarray | None = None, labels: Sequence[int] = ()
 ) -> np.ndarray:
-    """RGB uint8 `(H', W', 3)` of an image `(H, W)`, its sides enlarged to at least 512 pixels.
+    """RGB uint8 `(H', W', 3)` of an image `(H, W)`, its sides enlarged to at least 768 pixels.
 
     `prediction` and `reference` are `(H, W)`, lesion where they are not 0: its contour is blue of the prediction, broad
     and orange of the reference. With several `labels` each has a contour of its own colour in the prediction, and the
@@ -66,9 +66,9 @@ def _outline(canvas: np.ndarray, mask: np.ndarray, colour: str, width: float, fa
 def _write(canvas: np.ndarray, words: Mapping[str, str], unit: float) -> None:
     """The words from the lower left corner upward, on a dark rim."""
     for number, (word, colour) in enumerate(words.items()):
-        place = (round(8 * unit), canvas.shape[0] - round((10 + 20 * number) * unit))
-        for ink, width in (("#000000", 4), (colour, 1)):
-            style = (cv2.FONT_HERSHEY_SIMPLEX, 0.55 * unit, _rgb(ink), max(1, round(width * unit)), cv2.LINE_AA)
+        place = (round(12 * unit), canvas.shape[0] - round((15 + 30 * number) * unit))
+        for ink, width in (("#000000", 6), (colour, 2)):
+            style = (cv2.FONT_HERSHEY_SIMPLEX, 0.8 * unit, _rgb(ink), max(1, round(width * unit)), cv2.LINE_AA)
             cv2.putText(canvas, word, place, *style)
 
 

@@ -84,7 +84,7 @@ def test_the_overlay_shows_the_reference_where_the_case_has_one(run, cohort, pre
     bare = Cohort([type(cohort[0]).of_files({"oct": image}, subject="a", session="1")])
     alone = pixels(predict(run, bare, out=tmp_path / "out") / "a_1_overlay.png")
     both = pixels(predictions / "a_1_overlay.png")
-    assert alone.shape == both.shape == (SIZE[0] * 13, SIZE[1] * 13, 3)
+    assert alone.shape == both.shape == (SIZE[0] * 20, SIZE[1] * 20, 3)
     assert np.any(both != alone)
 
 
