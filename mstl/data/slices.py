@@ -79,14 +79,18 @@ class SliceSampler:
         for name in ("context", "lesion_free", "lesion_crop", "seed"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 0 or more. Give such a value.")
-        if self.class_share is not None and not (self.labels and self.crop is not None):
-            raise InputError(
-                f"class_share is {self.class_share}, which needs masks and a crop. Give both, or leave it out."
-            )
         if self.keep not in KEEP:
             raise InputError(f"keep is {self.keep!r}, expected one of {', '.join(KEEP)}. Choose one.")
         if not self.cases:
             raise InputError("No case to draw slices from. Give at least one prepared case.")
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        """Raise `InputError` where masks are needed and not there."""
+        if self.class_share is not None and not (self.labels and self.crop is not None):
+            raise InputError(
+                f"class_share is {self.class_share}, which needs masks and a crop. Give both, or leave it out."
+            )
         if self.keep not in NEED_LABELS:
             return
         if not self.labels:

@@ -18,6 +18,7 @@ from mstl.models.bayesian_conv3d import bayesian_layers
 from mstl.models.sides import is_volumetric
 from mstl.models.synchronised import synchronise
 from mstl.models.tree import tensors_of
+from mstl.training.auxiliary import auxiliary_loss, check_auxiliary
 from mstl.training.batches import training_batches
 from mstl.training.distribute import agree, check_batch, describe_strategy, own_folder
 from mstl.training.environment import environment
@@ -36,6 +37,7 @@ from mstl.training.schedule import has_ended, monitored
 from mstl.training.state import load_state
 from mstl.training.variational import KLSchedule, variational
 from mstl.training.weight_prior import prior_file, prior_for
+from mstl.transfer.gradual import GradualUnfreezing
 from mstl.transfer.origin import describe_origins, origins_of
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -80,26 +82,24 @@ def fit(
     strategy = model.distribute_strategy
     with strategy.scope():
         prior = prior_for(model, training)
-    facts = environment([*train, *(validation or ())], seed=training.seed, prior=prior_file(training))
-    facts["distribution"] = describe_strategy(strategy, batch_size=training.batch_size, precision=training.precision)
-    facts |= {} if weight is None else {"pos_weight": weight}
+    facts = _facts(strategy, train, validation, training) | ({} if weight is None else {"pos_weight": weight})
     experiment = _experiment(model, training, sides)
     begun = {"preparation": train.preparation, "environment": facts}
     with own_folder(out, resume=resume) as folder, strategy.scope():
         open_run_folder(folder, experiment, **begun, resume=resume)
         trained = model if prior is None else variational(model, prior, train, training)
         _compile(trained, model, training, loss, labels=train.labels)
-        if prior:
-            callbacks = [KLSchedule(training), PosteriorGuard(), *callbacks]
         if thawing:
             thawing.build_optimizer()
-            callbacks = [thawing, *callbacks]
+        own = _own_callbacks(training, thawing)
         proof = FreezeProof(folder / FREEZE, trained, report)
         history = _begin(folder, trained, model, training, proof)
         agree(strategy, out, {**experiment.to_dict(), "prepared": ""}, facts["inputs"], len(history))
         proof.begin()
         if not has_ended(training, monitored(history)):
-            run_epochs(trained, sampler, held_out, RunRecorder(folder, training, history), after=[*callbacks, proof])
+            recorder = RunRecorder(folder, training, history)
+            with auxiliary_loss(trained, loss, weight=training.auxiliary_weight):
+                run_epochs(trained, sampler, held_out, recorder, after=[*own, *callbacks, proof])
         proof.end()
     return Run(out, model=model)
 
@@ -109,6 +109,21 @@ def _pos_weight(model: keras.Model, train: PreparedCohort, training: Training) -
     if training.pos_weight is None and training.loss in POSITIVELY_WEIGHTED:
         return pos_weight_of(train, keep="all" if is_volumetric(model) else training.keep)
     return training.pos_weight
+
+
+def _own_callbacks(training: Training, thawing: GradualUnfreezing | None) -> list[keras.callbacks.Callback]:
+    """What the settings ask for in the course of a training."""
+    of_prior = [KLSchedule(training), PosteriorGuard()] if training.prior != NO_PRIOR else []
+    return [*([thawing] if thawing else []), *of_prior]
+
+
+def _facts(
+    strategy: tf.distribute.Strategy, train: PreparedCohort, validation: PreparedCohort | None, training: Training
+) -> dict:
+    """What the training runs on."""
+    distribution = describe_strategy(strategy, batch_size=training.batch_size, precision=training.precision)
+    cases = [*train, *(validation or ())]
+    return environment(cases, seed=training.seed, prior=prior_file(training)) | {"distribution": distribution}
 
 
 def _loss(model: keras.Model, training: Training, *, pos_weight: float | None) -> Loss:
@@ -182,6 +197,7 @@ def _check_model(model: keras.Model, train: PreparedCohort, training: Training) 
     _check_classes(classes, train)
     check_batch(model.distribute_strategy, training.batch_size)
     check_built(model, precision=training.precision)
+    check_auxiliary(model, training)
 
 
 def _check_classes(classes: int, train: PreparedCohort) -> None:

@@ -5,6 +5,7 @@ largest difference of a weight, and both histories.
 """
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -23,11 +24,13 @@ from mstl.training.pretrain_gan import pretrain_gan
 from tests.gans import SETTINGS as GAN_SETTINGS
 from tests.gans import sides_of
 from tests.training.bayesian import bayesian_network
+from tests.training.two_heads import two_heads
 
 SLICES = {"augment": "none", "keep": "lesion", "batch_norm_momentum": 0.9, "batch_size": 4, "learning_rate": 1e-2}
 VOLUMES = {"augment": "none", "epochs": 2, "steps_per_epoch": 2, "batch_size": 2}
 TRAININGS = {
     "slices": {**SLICES, "epochs": 2, "loss": "bce_dice"},
+    "heads": {**SLICES, "epochs": 2, "loss": "bce_dice", "auxiliary_weight": 0.8},
     "volumes": {**VOLUMES, "loss": "bce"},
     "prior": {**VOLUMES, "loss": "bce", "prior": "gaussian", "variance_rate": 10},
     "gan": {**GAN_SETTINGS, "epochs": 1, "validation_steps": None, "augment": "none"},
@@ -78,7 +81,8 @@ def train(kind: str, prepared: PreparedCohort, out: Path) -> Path:
             pretrain_gan(*sides_of(prepared), out=out, **TRAININGS[kind])
     else:
         cases = prepared.select(["s0", "s1", "s2"]), prepared.select(["s3"])
-        model = bayesian_network() if kind == "prior" else network(volumes=kind == "volumes")
+        build = {"prior": bayesian_network, "heads": two_heads}.get(kind, partial(network, volumes=kind == "volumes"))
+        model = build()
         with patch.object(BayesianConv3D, "_noise", without_noise):
             fit(model, *cases, out=out, **TRAININGS[kind])  # replicas would draw noise of their own
     return out

@@ -49,7 +49,7 @@ def found(prepared, gan_prepared, tmp_path_factory):
     return json.loads((out / "found.json").read_text())
 
 
-@pytest.mark.parametrize("kind", ["slices", "volumes", "prior", "gan"])
+@pytest.mark.parametrize("kind", ["slices", "heads", "volumes", "prior", "gan"])
 def test_two_devices_train_as_one_does_with_the_same_batch(found, kind):
     assert max(found[kind]["differences"].values()) < 1e-5
     one, two = found[kind]["histories"]
