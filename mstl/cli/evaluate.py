@@ -8,7 +8,16 @@ import typer
 
 import mstl
 from mstl.cli.inputs import BinariseMasks, CohortFile, Labels, ResampleMasks
-from mstl.cli.terminal import console, numbers, pairs, print_regions, print_scores, print_uncertainty, split
+from mstl.cli.terminal import (
+    console,
+    numbers,
+    pairs,
+    print_pooled,
+    print_regions,
+    print_scores,
+    print_uncertainty,
+    split,
+)
 
 
 def evaluate(
@@ -24,6 +33,8 @@ def evaluate(
     resample_masks: ResampleMasks = False,
 ) -> None:
     """Compare predicted masks with the reference masks of a cohort."""
+    from mstl.data.formats.pictures import is_picture
+    from mstl.evaluation.pooled import pooled_path, read_pooled
     from mstl.evaluation.regions import read_regions, region_summaries, regions_path
     from mstl.evaluation.uncertainty_scores import calibration_path, read_uncertainty, uncertainty_path
 
@@ -38,8 +49,11 @@ def evaluate(
         binarise_masks=binarise_masks,
         resample_masks=resample_masks,
     )
-    print_scores(scores)
-    written, uncertain = [out], read_uncertainty(out)
+    pictures = all(is_picture(case.mask) for case in cases)
+    print_scores(scores, pictures=pictures)
+    if pictures:
+        print_pooled(read_pooled(pooled_path(out)))
+    written, uncertain = [out, pooled_path(out)], read_uncertainty(out)
     if regions_path(out).exists():
         print_regions(region_summaries(read_regions(regions_path(out))))
         written.append(regions_path(out))

@@ -10,6 +10,8 @@ from rich.console import Console
 
 from mstl.errors import InputError, PreparationError
 
+POOLED = {"mDice": "mdice", "mAcc": "macc", "mIoU": "miou", "mFscore": "mfscore"}  # as they are published
+
 console = Console()
 errors = Console(stderr=True)
 
@@ -68,20 +70,35 @@ def listed_failures() -> Iterator[None]:
         raise
 
 
-def print_scores(scores) -> None:
-    """A row a case, the columns that people read first, and the mean."""
+def print_scores(scores, *, pictures: bool = False) -> None:
+    """A row a case, the columns that people read first, and the mean; distances and sizes of pictures in pixels."""
     from rich.table import Table
 
+    from mstl.evaluation.scores import in_pixels
+
+    length, size = ("pixels", "pixels") if pictures else ("mm", "ml")
     columns = {
-        "dice": "Dice", "hausdorff95_mm": "HD95 mm", "lesion_f1": "lesion F1", "reference_ml": "ml, reference",
-        "prediction_ml": "ml, predicted",
+        "dice": "Dice", "hausdorff95_mm": f"HD95 {length}", "lesion_f1": "lesion F1",
+        "reference_ml": f"{size}, reference", "prediction_ml": f"{size}, predicted",
     }  # fmt: skip
+    scores = in_pixels(scores) if pictures else scores
     table = Table("case", *columns.values())
     for row in scores.to_dict("records"):
-        table.add_row(escaped(str(row["case"])), *(f"{row[column]:.3g}" for column in columns))
+        sizes = [f"{row[column]:.{'0f' if pictures and column.endswith('_ml') else '3g'}}" for column in columns]
+        table.add_row(escaped(str(row["case"])), *sizes)
     console.print(table)
     with_lesions = scores[scores["empty_reference"] == 0]
     console.print(f"Mean Dice {with_lesions['dice'].mean():.3f} over {len(with_lesions)} cases with lesions.")
+
+
+def print_pooled(rows) -> None:
+    """The pooled scores of all pictures, in a line."""
+    found = rows.iloc[0]
+    means = ", ".join(f"{name} {found[column]:.3f}" for name, column in POOLED.items())
+    lesions = [column for column in rows if column.startswith("dice_") and column != "dice_0"]
+    each = ", ".join(f"{found[column]:.3f} of label {column[5:]}" for column in lesions)
+    lesion = f"{found[lesions[0]]:.3f} of the lesion" if len(lesions) == 1 else each
+    console.print(f"Pooled over {found['cases']} images: {means}; Dice {lesion}.", soft_wrap=True)
 
 
 def print_regions(summaries) -> None:

@@ -13,12 +13,18 @@ from mstl.errors import InputError
 from mstl.evaluation.pairs import Pair, read_pairs
 from mstl.evaluation.pooled import PooledTable
 from mstl.evaluation.regions import REGION_COLUMNS, region_rule, regions_of, regions_path, score_regions
-from mstl.evaluation.scores import COLUMNS, DISTANCE_RULE, EMPTY_CONVENTION, MATCHING_RULE, score_case
+from mstl.evaluation.scores import (
+    COLUMNS,
+    DISTANCE_RULE,
+    EMPTY_CONVENTION,
+    MATCHING_RULE,
+    PICTURE_RULE,
+    score_case,
+)
 from mstl.evaluation.uncertainty_scores import UncertaintyTables
 from mstl.files import write_text
 
 CONVENTIONS = (EMPTY_CONVENTION, MATCHING_RULE, DISTANCE_RULE)
-PICTURE_RULE = "Pictures: a pixel counts as 1 mm along all axes; distances are in pixels, and 1000 pixels are 1 ml."
 
 
 def evaluate(

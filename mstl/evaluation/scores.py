@@ -30,6 +30,8 @@ DISTANCE_RULE = (
     "mask, in mm, both directions together: hausdorff95_mm is the 95th percentile, surface_distance_mm the "
     "mean."
 )
+PICTURE_RULE = "Pictures: a pixel counts as 1 mm along all axes; distances are in pixels, and 1000 pixels are 1 ml."
+PIXELS_A_ML = 1000
 KEYS = ("case", "subject", "session")
 SCORES = (
     "dice",
@@ -110,6 +112,11 @@ def read_table(path: str | Path, *, columns: Sequence[str], text: Sequence[str])
     if missing:
         raise InputError(f"{path} lacks the columns {', '.join(missing)}. Run 'mstl evaluate' again.")
     return scores
+
+
+def in_pixels(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores of pictures with pixels in their columns of ml, see `PICTURE_RULE`."""
+    return scores.assign(**{name: scores[name] * PIXELS_A_ML for name in scores if str(name).endswith("_ml")})
 
 
 def summary(scores: pd.DataFrame) -> dict[str, int | dict]:

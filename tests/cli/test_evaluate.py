@@ -3,9 +3,11 @@ import numpy as np
 import pytest
 
 from mstl import Cohort
-from mstl.data.volume import read_volume, write_volume
+from mstl.data.formats.pictures import PICTURE_AFFINE
+from mstl.data.volume import read_mask, read_volume, write_volume
 from mstl.files import write_json
 from tests.labelled import with_labels
+from tests.spots import write_pictures
 
 
 @pytest.fixture
@@ -39,3 +41,15 @@ def test_regions_are_named_on_the_command_line(mstl, tumour):
 def test_one_class_of_all_labels_has_no_regions(mstl, tumour):
     code, output, _ = mstl("evaluate", *tumour, "--binarise-masks")
     assert (code, "enhancing" in output, "Mean Dice" in output) == (0, False, True)
+
+
+def test_pictures_are_scored_in_pixels_and_pooled(mstl, tmp_path):
+    cohort = write_pictures(tmp_path / "in")
+    for case in cohort:
+        write_volume(tmp_path / "out" / f"{case.name}_prediction.png", read_mask(case.mask).data * 255, PICTURE_AFFINE)
+    code, output, _ = mstl("evaluate", tmp_path / "out", tmp_path / "in" / "cohort.csv", "--out", tmp_path / "s.csv")
+    row = next(line for line in output.splitlines() if "a_1" in line)
+    pixels = f"│ {read_mask(cohort[0].mask).data.sum()} "
+    assert (code, row.count(pixels), "pixels, reference" in output) == (0, 2, True)
+    means = "mDice 1.000, mAcc 1.000, mIoU 1.000, mFscore 1.000"
+    assert f"Pooled over 3 images: {means}; Dice 1.000 of the lesion." in output

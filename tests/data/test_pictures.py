@@ -15,7 +15,7 @@ from mstl.data.prepared import to_native
 from mstl.data.target_grid import picture_grid
 from mstl.data.volume import read_volume, write_volume
 from mstl.errors import InputError
-from tests.pictures import SIZE, spot, write_pictures
+from tests.spots import SIZE, spot, write_pictures
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:

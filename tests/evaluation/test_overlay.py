@@ -5,7 +5,7 @@ from matplotlib.colors import to_rgb
 
 from mstl.colours import LABELS, ORANGE, SKY
 from mstl.evaluation.overlay import WHITE, draw_overlay
-from tests.pictures import spot
+from tests.spots import spot
 
 
 def where(picture: np.ndarray, colour: str) -> np.ndarray:

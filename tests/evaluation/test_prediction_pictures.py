@@ -17,7 +17,7 @@ from mstl.evaluation.prediction_files import on_native_grid, write_prediction
 from mstl.evaluation.threshold import set_threshold
 from mstl.files import read_json
 from mstl.training.fit import fit
-from tests.pictures import SIZE, spot, write_pictures
+from tests.spots import SIZE, spot, write_pictures
 
 NAMES = ("a_1", "a_2", "b_1")
 

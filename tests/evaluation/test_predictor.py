@@ -10,7 +10,7 @@ from mstl.errors import InputError
 from mstl.evaluation import predictor
 from mstl.evaluation.predictor import Predictor, with_context
 from mstl.models.pix2pix import segmentation_generator
-from tests.pictures import write_pictures
+from tests.spots import write_pictures
 
 
 @pytest.fixture(scope="module")
