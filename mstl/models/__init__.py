@@ -2,6 +2,7 @@
 from mstl.models import pix2pix
 from mstl.models.bayesian_unet3d import bayesian_unet3d, draw_weights, mean_network
 from mstl.models.recipes import build_model, recipe_of, takes
+from mstl.models.segnet import segnet
 from mstl.models.unet2d import unet_resnet34
 from mstl.models.unet3d import classic_unet3d, residual_unet3d
 from mstl.models.unet_heads import unet_heads
@@ -17,6 +18,7 @@ __all__ = [
     "pix2pix",
     "recipe_of",
     "residual_unet3d",
+    "segnet",
     "takes",
     "unet_heads",
     "unet_resnet34",
