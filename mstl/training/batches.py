@@ -16,6 +16,7 @@ from mstl.models.sides import check_sides, is_volumetric, side_multiple
 
 AUGMENT = {False: "thesis", True: "flips"}  # of slices, of volumes
 OF_SLICES = ("crop", "class_share", "context", "window", "keep")  # settings that say nothing of volumes
+PREVIEWS = 4  # slices or patches on a sheet
 OF_VOLUMES = ("patch", "lesion_patches")
 
 
@@ -104,3 +105,15 @@ def _validation_patches(cases: PreparedCohort, training: Training, multiple: int
     steps, share = training.validation_steps, training.lesion_patches
     sampler = PatchSampler(cases, **common, lesion_share=share, seed=training.seed, steps_per_epoch=steps)
     return PatchSequence(sampler, advance=False)
+
+
+def preview_sampler(model: keras.Model, cases: PreparedCohort, training: Training) -> SliceSampler | PatchSampler:
+    """Draws slices, or patches of volumes, of `cases` one by one for a preview: with lesion where there is some.
+
+    Slices are whole; nothing is augmented. They are drawn by the seed: always the same.
+    """
+    common = {"batch_size": 1, "seed": training.seed, "multiple_of": side_multiple(model), "steps_per_epoch": PREVIEWS}
+    if is_volumetric(model):
+        return PatchSampler(cases, patch=training.patch or None, lesion_share=1.0, **common)
+    shown = "lesion" if any(sum(case.lesion_voxels) for case in cases) else "all"
+    return SliceSampler(cases, keep=shown, context=training.context, **common)

@@ -19,7 +19,8 @@ from mstl.models.sides import is_volumetric
 from mstl.models.synchronised import synchronise
 from mstl.models.tree import tensors_of
 from mstl.training.auxiliary import auxiliary_loss, check_auxiliary
-from mstl.training.batches import training_batches
+from mstl.training.batches import preview_sampler, training_batches
+from mstl.training.cluster import is_chief
 from mstl.training.distribute import agree, check_batch, describe_strategy, own_folder
 from mstl.training.environment import environment
 from mstl.training.frozen import FreezeProof, freeze_for
@@ -30,6 +31,7 @@ from mstl.training.pos_weight import pos_weight_of
 from mstl.training.posterior_adam import PosteriorAdam
 from mstl.training.posterior_guard import PosteriorGuard
 from mstl.training.precision import check_built
+from mstl.training.previews import Previews
 from mstl.training.recorder import RunRecorder
 from mstl.training.run import CUSTOM_MODEL, FREEZE, STATE, TRANSFER, Run
 from mstl.training.run_folder import Sides, check_apart, open_run_folder, subjects_of
@@ -91,7 +93,7 @@ def fit(
         _compile(trained, model, training, loss, labels=train.labels)
         if thawing:
             thawing.build_optimizer()
-        own = _own_callbacks(training, thawing)
+        own = _own_callbacks(training, thawing) + _previews(model, folder, validation or train, training)
         proof = FreezeProof(folder / FREEZE, trained, report)
         history = _begin(folder, trained, model, training, proof)
         agree(strategy, out, {**experiment.to_dict(), "prepared": ""}, facts["inputs"], len(history))
@@ -115,6 +117,14 @@ def _own_callbacks(training: Training, thawing: GradualUnfreezing | None) -> lis
     """What the settings ask for in the course of a training."""
     of_prior = [KLSchedule(training), PosteriorGuard()] if training.prior != NO_PRIOR else []
     return [*([thawing] if thawing else []), *of_prior]
+
+
+def _previews(model: keras.Model, folder: Path, cases: PreparedCohort, training: Training) -> list[Previews]:
+    """What draws previews of `cases`, on the one that writes, where they are asked for."""
+    if training.preview_every is None or not is_chief():
+        return []
+    sampler, modalities = preview_sampler(model, cases, training), cases.preparation["modalities"]
+    return [Previews(folder, sampler, every=training.preview_every, modalities=modalities)]
 
 
 def _facts(

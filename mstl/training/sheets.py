@@ -1,29 +1,24 @@
 """Sheets of samples: what a generator was given, what it made of it, what it should have made."""
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from mstl._keras import keras
 from mstl.data.prepared import PreparedCase
 from mstl.data.restoration import RestorationSampler
 from mstl.errors import InputError
-from mstl.files import whole_file
 from mstl.models.batch_norm import steady
+from mstl.training.panels import draw_panels, grey, scale_of, write_png
 from mstl.training.state import save_weights
 
 SAMPLES, GENERATORS = "samples", "generators"
 ROWS = ("input", "output", "target")
-WHITE = 99.8  # percentile of the target's values that is shown white
 MUCH_BRAIN = 0.5  # part of the brain's area in the case's fullest slice that a slice must show to be picked
-PAPER, INK, SOFT = 11, 240, 160  # grey levels: of the sheet, its headings, its labels
-GAP, LETTERS, PANEL = 4, 15, 160  # pixels: between panels, height of text, least width of a panel
 
 Names = Sequence[str] | None
 Scale = tuple[float, float] | None
@@ -50,9 +45,11 @@ def sample_sheet(
     images = [np.asarray(array, dtype=np.float32) for array in (corrupted, output, target)]
     _check(images, names, modalities)
     channels = range(images[0].shape[-1])
-    scales = [scale or _scale_of(images[-1][..., channel]) for channel in channels]
-    panels = np.stack([_grey(image[..., channel], scales[channel]) for channel in channels for image in images])
-    return _with_text(_enlarged(panels), names=names or (), modalities=modalities or (), title=title)
+    scales = [scale or scale_of(images[-1][..., channel]) for channel in channels]
+    panels = np.stack([grey(image[..., channel], scales[channel]) for channel in channels for image in images])
+    headings = modalities or [""] * len(channels)
+    labels = [(heading if row == ROWS[0] else "", row) for heading in headings for row in ROWS]
+    return draw_panels(panels, labels=labels, names=names or (), title=title)
 
 
 def write_sheet(
@@ -68,9 +65,7 @@ def write_sheet(
 ) -> Path:
     """Write a `sample_sheet` as PNG, whole or not at all; returns its path."""
     sheet = sample_sheet(corrupted, output, target, names=names, modalities=modalities, scale=scale, title=title)
-    with whole_file(path) as temporary:
-        Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
-    return Path(path)
+    return write_png(path, sheet)
 
 
 def choose_slices(cases: Sequence[PreparedCase], count: int) -> list[tuple[int, int]]:
@@ -178,54 +173,3 @@ def _check(images: Sequence[np.ndarray], names: Names, modalities: Names) -> Non
     for words, what, count in ((names, "names", shapes[0][0]), (modalities, "modalities", shapes[0][-1])):
         if words is not None and len(words) != count:
             raise InputError(f"{what} are {', '.join(words)}, but there are {count}. Name each once.")
-
-
-def _scale_of(target: np.ndarray) -> tuple[float, float]:
-    """Smallest value of the images, and one that few of the values above it exceed."""
-    low = float(target.min())
-    above = target[target > low]
-    return (low, float(np.percentile(above, WHITE))) if len(above) else (low, low + 1)
-
-
-def _grey(images: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-    """Grey levels uint8 of values; what is no number is black."""
-    low, high = scale
-    share = np.nan_to_num((images - low) / (high - low), nan=0.0)
-    return (np.clip(share, 0, 1) * 255).round().astype(np.uint8)
-
-
-def _enlarged(panels: np.ndarray) -> np.ndarray:
-    """Panels `(R, N, H, W)`, every pixel repeated until they are wide enough for their headings."""
-    times = math.ceil(PANEL / panels.shape[-1])
-    return panels.repeat(times, axis=2).repeat(times, axis=3)
-
-
-def _with_text(panels: np.ndarray, *, names: Sequence[str], modalities: Sequence[str], title: str) -> np.ndarray:
-    """Panels `(R, N, H, W)` set beside their labels and below their headings."""
-    font = ImageFont.load_default(LETTERS)
-    rows, columns, height, width = panels.shape
-    left = 4 * GAP + math.ceil(max(font.getlength(word) for word in (*ROWS, *modalities)))
-    line = LETTERS + 2 * GAP
-    top = GAP + line * (bool(title) + bool(names))
-    padded = np.pad(panels, ((0, 0), (0, 0), (0, GAP), (0, GAP)), constant_values=PAPER)
-    mosaic = padded.transpose(0, 2, 1, 3).reshape(rows * (height + GAP), columns * (width + GAP))
-    sheet = Image.fromarray(np.pad(mosaic, ((top, 0), (left, 0)), constant_values=PAPER))
-    draw = ImageDraw.Draw(sheet)
-    draw.text((2 * GAP, GAP), title, fill=INK, font=font)
-    for column, name in enumerate(names):
-        middle = left + column * (width + GAP) + width // 2
-        draw.text((middle, top - GAP), _shortened(name, font, width), fill=INK, font=font, anchor="ms")
-    for row in range(rows):
-        place = top + row * (height + GAP)
-        modality = modalities[row // 3] if modalities and row % 3 == 0 else ""
-        draw.text((2 * GAP, place), modality, fill=INK, font=font)
-        draw.text((2 * GAP, place + line * bool(modality)), ROWS[row % 3], fill=SOFT, font=font)
-    return np.asarray(sheet)
-
-
-def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """The text, or as much of it as goes into `width` pixels, with dots behind."""
-    if font.getlength(text) <= width:
-        return text
-    length = next(n for n in range(len(text) - 1, -1, -1) if n == 0 or font.getlength(text[:n] + "…") <= width)
-    return text[:length] + "…"
