@@ -7,7 +7,18 @@ from functools import partial
 import joblib
 
 from mstl.data.case import Case
-from mstl.data.checks import alignment, contrast, duplicates, grids, intensity, labels, masks, outliers, placement
+from mstl.data.checks import (
+    alignment,
+    contrast,
+    duplicates,
+    grids,
+    intensity,
+    labels,
+    masks,
+    outliers,
+    pictures,
+    placement,
+)
 from mstl.data.checks.finding import Finding, by_case
 from mstl.data.checks.measures import CaseMeasures, measure_case
 from mstl.data.checks.sides import shared_subjects
@@ -20,6 +31,9 @@ CASE_RULES = (
     placement.displaced_masks, placement.foreign_masks, contrast.exchanged_modalities,
     intensity.clipped_scans, intensity.few_levels, intensity.normalised_scans, intensity.skulls, intensity.cut_scans,
     intensity.volumes,
+)  # fmt: skip
+PICTURE_RULES = (
+    pictures.several_kinds, pictures.different_sizes, pictures.large_masks, pictures.empty_masks, masks.specks,
 )  # fmt: skip
 
 
@@ -37,7 +51,7 @@ def check_cohort(
     `sides` are the parts of a split by name, whose cases are of the cohort: nobody may stand on two of them.
     Masks with several labels are sound, and a note says which they hold; `binarise_masks` lets soft masks pass. `jobs`
     cases are read at a time (joblib). `progress` is called with a case's name when it is done. A file that cannot be
-    read is a finding; nothing is raised.
+    read is a finding; nothing is raised. Of pictures sizes, values and doubles are judged, nothing that is of heads.
     """
     check_jobs(jobs)
     cases = {_key(case): case for case in [*cohort, *(case for side in (sides or {}).values() for case in side)]}
@@ -72,7 +86,7 @@ def _of_case(case: CaseMeasures, binarise_masks: bool, known: Sequence[int]) -> 
     yield from case.findings
     if not labels.holds_labels(case, known):
         yield from masks.mask_values(case, binarise=binarise_masks)
-    for rule in CASE_RULES:
+    for rule in PICTURE_RULES if pictures.shows_pictures(case) else CASE_RULES:
         yield from rule(case)
 
 
@@ -80,11 +94,13 @@ def _of_cohort(cases: Sequence[CaseMeasures], sides: Mapping[str, Sequence[Case]
     where = partial(_sides_of, {name: {case.name for case in side} for name, side in sides.items()})
     yield from duplicates.same_voxels(cases, sides=where)
     yield from duplicates.alike_scans(cases, sides=where)
-    yield from outliers.odd_spacing(cases)
-    yield from outliers.odd_view(cases)
+    heads = [case for case in cases if not pictures.shows_pictures(case)]
+    yield from outliers.odd_spacing(heads)
+    yield from outliers.odd_view(heads)
+    yield from pictures.mixed_sizes(cases)
     yield from labels.labelled_masks(cases)
     yield from labels.rare_labels(cases)
-    yield from labels.mixed_conventions(cases)
+    yield from labels.mixed_conventions(heads)
 
 
 def _sides_of(sides: Mapping[str, set[str]], case: str) -> frozenset[str]:

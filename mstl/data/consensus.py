@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from mstl.data.case import Case
 from mstl.data.cohort import Cohort
+from mstl.data.formats.pictures import is_picture
 from mstl.data.indexing import Index
 from mstl.data.layouts.found import CONSENSUS
 from mstl.data.raters import RULES
@@ -20,10 +23,10 @@ def write_consensus(
 ) -> Cohort:
     """Write `<case>_<rule>.nii.gz` (uint8 0 and 1) of all raters of each case; return the cases with these masks.
 
-    `rule` is "majority" or "staple" (`mstl.data.raters`). A published consensus is no rater. A case with masks by
-    fewer than two raters keeps what there is, which is told by a warning. Values from 0.5 are lesion. `progress` is
-    called with each case's name. Raises `InputError` for an unknown rule, where no case has two raters,
-    and naming the case where masks cannot be read or lie on different grids.
+    Of pictures it is `<case>_<rule>.png`, 0 and 255. `rule` is "majority" or "staple" (`mstl.data.raters`). A published
+    consensus is no rater. A case with masks by fewer than two raters keeps what there is, which is told by a warning.
+    Values from 0.5 are lesion. `progress` is called with each case's name. Raises `InputError` for an unknown rule,
+    where no case has two raters, and naming the case where masks cannot be read or lie on different grids.
     """
     if rule not in RULES:
         raise InputError(f"Rule {rule!r} is unknown. Use {' or '.join(RULES)}.")
@@ -52,6 +55,9 @@ def _write(case: Case, paths: list[Path], folder: Path, rule: str) -> Path:
         mask = RULES[rule]([read_mask(path, binarise=True) for path in paths])
     except InputError as error:
         raise InputError(f"Case {case.name}: {error}") from None
-    out = folder / f"{case.name}_{rule}.nii.gz"
-    write_volume(out, mask.data, mask.affine)
+    if is_picture(paths[0]):
+        out, white = folder / f"{case.name}_{rule}.png", 255
+    else:
+        out, white = folder / f"{case.name}_{rule}.nii.gz", 1
+    write_volume(out, mask.data * np.uint8(white), mask.affine)
     return out

@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 
 from mstl.data.formats import WRITTEN, open_scan, suffix_of, write_scan
+from mstl.data.formats.pictures import is_picture
 from mstl.data.formats.scan import Scan, check_3d
 from mstl.data.jobs import check_jobs
 from mstl.data.selector import volume_of
@@ -43,12 +44,15 @@ def convert(source: str | Path, target: str | Path) -> None:
 def find_scans(root: str | Path, *, without: str | Path | None = None) -> list[Path]:
     """Scans of any known format below `root`, sorted; hidden ones and those in its folder `without` are left out.
 
-    A pair is one scan, its header's. Raises `InputError` where there is no folder, or no scan in it.
+    A pair is one scan, its header's. Pictures and MATLAB files are scans where there are no others: beside volumes they
+    are previews and matrices. Raises `InputError` where there is no folder, or no scan in it.
     """
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root} is no folder. Give a scan, or a folder of scans.")
     paths = [path for path in sorted(root.rglob("*")) if suffix_of(path) and volume_of(path) is None]
+    scanned = [path for path in paths if not is_picture(path)]
+    paths = scanned or paths
     headers = {_stem(path) for path in paths if ".hdr" in suffix_of(path)}
     results = None if without is None else Path(without).absolute()
     if results is not None and root.absolute().is_relative_to(results):

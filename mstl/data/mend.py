@@ -12,6 +12,7 @@ from mstl.data.checks.finding import Finding
 from mstl.data.checks.reading import load_raw, right_form
 from mstl.data.cohort import Cohort
 from mstl.data.formats import open_scan
+from mstl.data.formats.pictures import is_picture
 from mstl.data.grid import Grid, resample
 from mstl.data.selector import volume_of
 from mstl.data.volume import Volume, read_grid, write_volume
@@ -60,7 +61,8 @@ def _mend_case(case: Case, wanted: Mapping, out: Path, fixes: list[Fix]) -> Case
         rules = wanted.get((case.name, role))
         if not rules:
             continue
-        source, path = case.files[role], out / case.name / f"{role}.nii.gz"
+        source = case.files[role]
+        path = out / case.name / f"{role}{'.png' if is_picture(source) else '.nii.gz'}"
         volume = _load(source, forms="forms" in rules)
         for rule, mend in MENDS.items():
             if rule in rules:

@@ -81,13 +81,20 @@ def read_mask(path: str | Path, *, binarise: bool = False, labels: Sequence[int]
     0 and 1. Raises `InputError` as `read_volume` does, and where there are values that were not declared.
     """
     volume = read_volume(path, allow_constant=True)
-    if is_picture(path) and tuple(labels) in ((), (1,)) and not unknown_values(volume.data, (_WHITE,)).size:
-        labels = (_WHITE,)
+    if tuple(labels) in ((), (1,)):
+        volume = without_white(volume)
     if binarise:
         return Volume((volume.data >= 0.5).astype(np.uint8, order="K"), volume.affine, volume.path)
     if unknown_values(volume.data, labels).size:
         raise _unknown(volume, labels)
     return Volume(to_classes(volume.data, labels), volume.affine, volume.path)
+
+
+def without_white(mask: Volume) -> Volume:
+    """A picture of 0 and 255 as one of 0 and 1; every other mask as it is."""
+    if not is_picture(mask.path) or unknown_values(mask.data, (_WHITE,)).size:
+        return mask
+    return Volume(to_classes(mask.data, (_WHITE,)), mask.affine, mask.path)
 
 
 def _unknown(volume: Volume, labels: Sequence[int]) -> InputError:

@@ -55,6 +55,16 @@ def test_a_cell_may_name_a_volume_of_a_4d_file_whose_file_must_exist(folder):
     assert "gone.nii.gz#0 does not exist" in error_of(table(folder, "subject,flair\np1,gone.nii.gz#0\n"))
 
 
+def test_a_column_of_oct_is_there_where_some_case_has_it(folder):
+    eye = Case("p1", images={"oct": folder / "a.png"}, mask=folder / "m.png")
+    cases = [eye, Case("p2", images={"t1": folder / "b.nii"})]
+    write_cases(folder / "c.csv", cases)
+    assert (folder / "c.csv").read_text().splitlines()[0] == (
+        "subject,session,dataset,flair,t1,t1ce,t2,oct,mask,brain_mask"
+    )
+    assert read_cases(folder / "c.csv", files_exist=False) == cases
+
+
 def test_the_header_is_that_of_the_contract_and_paths_are_written_relative(folder):
     write_cases(folder / "lists" / "c.csv", [Case("p1", images={"t1": folder / "a.nii.gz"})])
     assert (folder / "lists" / "c.csv").read_text() == (

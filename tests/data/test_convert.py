@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from mstl.data.convert import convert, convert_tree, find_scans
 from mstl.data.formats import open_scan, write_scan
 from mstl.errors import InputError
+from tests.pictures import grey, save
 from tests.scans import AFFINE, NAMES, OF_VOLUMES, VALUES, write_one
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*states no orientation")
@@ -173,6 +174,30 @@ def test_a_file_that_cannot_be_read_is_listed_and_stops_no_other(tree, tmp_path)
     assert len(done.written) == 4
     assert list(done.failed) == [broken]
     assert "broken.nii.gz cannot be read as NIfTI" in done.failed[broken]
+
+
+def test_a_picture_becomes_a_volume_of_one_slice_and_comes_back(tmp_path):
+    save(tmp_path / "a.png", grey())
+    convert(tmp_path / "a.png", tmp_path / "b.nii.gz")
+    convert(tmp_path / "b.nii.gz", tmp_path / "c.png")
+    assert open_scan(tmp_path / "b.nii.gz").shape[:2] == grey().shape
+    np.testing.assert_array_equal(open_scan(tmp_path / "c.png").values(None)[..., 0], grey())
+
+
+def test_a_scan_with_a_place_in_the_world_becomes_no_picture(tmp_path):
+    nib.save(nib.Nifti1Image(VALUES[..., :1].astype(np.uint8), AFFINE), tmp_path / "a.nii")
+    assert "its format cannot hold this grid" in error_of(convert, tmp_path / "a.nii", tmp_path / "a.png")
+    assert "one slice is expected" in error_of(convert, write_one(tmp_path, "one.nii"), tmp_path / "a.png")
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_pictures_beside_volumes_are_previews_and_alone_they_are_scans(tree, tmp_path):
+    save(tree / "p1" / "preview.png", np.stack([grey(), grey(1), grey(2)], axis=-1))
+    assert len(find_scans(tree)) == 4
+    save(tmp_path / "eyes" / "a.png", grey())
+    save(tmp_path / "eyes" / "b.tif", grey(1))
+    done = convert_tree(tmp_path / "eyes", tmp_path / "out")
+    assert [path.name for path in done.written] == ["a.nii.gz", "b.nii.gz"]
 
 
 def test_files_that_would_become_one_are_listed_and_none_of_them_is_written(tree, tmp_path):

@@ -93,6 +93,7 @@ def test_no_load_is_an_empty_mask_and_the_smallest_one_voxel():
     [
         ({"scanner": "hospital"}, "hospital.*research"),
         ({"modalities": ("flair", "pd")}, "pd"),
+        ({"modalities": ("oct",)}, "oct.*Use flair, t1, t1ce, t2[.]"),
         ({"modalities": ()}, "No modality"),
         ({"randomise": 1.5}, "randomise is 1.5"),
         ({"lesion_ml": -1}, "lesion_ml is -1"),

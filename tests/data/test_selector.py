@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mstl.data.selector import file_of, volume_of
+from mstl.data.selector import array_of, file_of, volume_of
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,20 @@ def test_file_and_volume_are_told_apart(path, file, volume):
     for given_path in (path, Path(path)):
         assert file_of(given_path) == Path(file)
         assert volume_of(given_path) == volume
+
+
+@pytest.mark.parametrize(
+    ("path", "file", "array", "volume"),
+    [
+        ("a/S.mat#manualFluid1:12", "a/S.mat", "manualFluid1", 12),
+        ("S.mat#12", "S.mat", "", 12),
+        ("S.mat", "S.mat", "", None),
+        ("S.mat#fluid:", "S.mat#fluid:", "", None),
+        ("S.mat#a b:1", "S.mat#a b:1", "", None),
+    ],
+)
+def test_an_array_may_be_named_before_the_volume(path, file, array, volume):
+    assert (file_of(path), array_of(path), volume_of(path)) == (Path(file), array, volume)
 
 
 @given(folder=st.sampled_from(["", "a", "../b", "s#1", "a/./b"]), number=st.integers(0, 10**6))

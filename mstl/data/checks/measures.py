@@ -17,9 +17,10 @@ from mstl.data.checks.foreground import Foreground, find_foreground
 from mstl.data.checks.head import head_signals
 from mstl.data.checks.pose import Fit, fit_mask
 from mstl.data.checks.reading import file_finding, header_findings, possible_grids
+from mstl.data.formats.pictures import is_picture
 from mstl.data.grid import Grid, resample
 from mstl.data.labels import proposed_labels
-from mstl.data.volume import Volume, read_volume
+from mstl.data.volume import Volume, read_volume, without_white
 from mstl.errors import InputError
 
 SPECK_VOXELS = 3  # a lesion of fewer voxels is a speck
@@ -106,7 +107,8 @@ def measure_case(case: Case) -> CaseMeasures:
     volumes, failures = {}, {}
     for role, path in case.files.items():
         try:
-            volumes[role] = read_volume(path, allow_constant=role not in MODALITIES)
+            volume = read_volume(path, allow_constant=role not in MODALITIES)
+            volumes[role] = volume if role in MODALITIES else without_white(volume)
         except InputError as error:
             failures[role] = str(error)
     grids = [volume.grid for volume in volumes.values()]
@@ -115,13 +117,14 @@ def measure_case(case: Case) -> CaseMeasures:
     ]
     findings += [one for role in volumes for one in header_findings(case.name, role, case.files[role])]
     scans = {role: (volume, find_foreground(volume)) for role, volume in volumes.items() if role in MODALITIES}
+    heads = {role: scan for role, scan in scans.items() if not is_picture(case.images[role])}
     return CaseMeasures(
         case.name,
         case.subject,
         case.session,
         {role: _measure_scan(*scan) for role, scan in scans.items()},
-        _measure_mask(volumes["mask"], scans) if "mask" in volumes else None,
-        _measure_mask(volumes["brain_mask"], scans, poses=False) if "brain_mask" in volumes else None,
+        _measure_mask(volumes["mask"], heads) if "mask" in volumes else None,
+        _measure_mask(volumes["brain_mask"], heads, poses=False) if "brain_mask" in volumes else None,
         tuple(findings),
         {role: possible_grids(case.files[role]) for role in failures if role in MODALITIES},
     )

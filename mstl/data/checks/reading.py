@@ -12,6 +12,7 @@ from mstl.data.brain_extracted import BACKGROUND_FRACTION, largest_part
 from mstl.data.case import MODALITIES
 from mstl.data.checks.finding import Finding
 from mstl.data.formats import open_scan
+from mstl.data.formats.pictures import is_picture
 from mstl.data.formats.scan import check_size, trimmed
 from mstl.data.grid import TOLERANCE_MM, Grid
 from mstl.data.selector import file_of, volume_of
@@ -83,7 +84,7 @@ def _diagnose(path: Path, grids: Sequence[Grid]) -> tuple[str, bool]:
     except InputError:
         return "unreadable", False
     if not np.isfinite(data).all():
-        return "nan", nan_outside_brain(data)
+        return "nan", not is_picture(path) and nan_outside_brain(data)
     return ("constant" if data.min() == data.max() else "unreadable"), False
 
 

@@ -78,6 +78,13 @@ def _is_mask(name: str) -> bool:
     return _MASK in name.lower()
 
 
+def _broken() -> tuple[type[Exception], ...]:
+    """What readers raise on damaged files."""
+    from scipy.io.matlab import MatReadError
+
+    return *_BROKEN, MatReadError
+
+
 def _stamp(path: Path) -> _Stamp:
     found = path.stat()
     return _Stamp(path, found.st_mtime_ns, found.st_size)
@@ -95,7 +102,7 @@ def _arrays(stamp: _Stamp) -> dict[str, tuple[tuple[int, ...], np.dtype | None]]
             name: (tuple(map(int, shape)), np.dtype(_CLASSES[kind]) if kind in _CLASSES else None)
             for name, shape, kind in whosmat(stamp.path, appendmat=False)
         }
-    except _BROKEN as error:
+    except _broken() as error:
         raise unreadable(stamp.path, "a MATLAB file", error) from error
 
 
@@ -158,6 +165,9 @@ def _load(stamp: _Stamp, name: str) -> np.ndarray:
 
             with h5py.File(stamp.path, "r") as file:
                 return file[name][()].T
-        return loadmat(stamp.path, appendmat=False, variable_names=[name])[name]
-    except _BROKEN as error:
+        data = loadmat(stamp.path, appendmat=False, variable_names=[name])[name]
+    except _broken() as error:
         raise damaged(stamp.path, error) from error
+    if data.dtype.kind == "c":  # which headers do not say
+        raise no_real_numbers(stamp.path, f"complex numbers in {name!r}")
+    return data

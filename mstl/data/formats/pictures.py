@@ -41,8 +41,8 @@ def open_picture(path: Path) -> Scan:
         if getattr(image, "n_frames", 1) > 1:
             raise InputError(f"{path} holds {image.n_frames} images; one is expected. Save each as a file of its own.")
         dtype = "u2" if image.mode.startswith(_DEEP) else _DTYPES.get(image.mode)
-        if dtype is None or (len(image.getbands()) > 1 and "16" in str(image.tile)):
-            raise no_real_numbers(path, f"colours of mode {image.mode}")
+        if dtype is None or (len(image.getbands()) > 1 and ";16" in str(image.tile)):
+            raise no_real_numbers(path, f"pixels of mode {image.mode}")
     return Scan(path, (rows, columns, 1), PICTURE_AFFINE, np.dtype(dtype), lambda volume: _values(path))
 
 

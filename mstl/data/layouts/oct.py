@@ -101,7 +101,7 @@ def _check_pairs(pictures: list[tuple[Path, str, str]]) -> None:
     masks = [path for path, column, _ in pictures if column == "mask"]
     if images and masks and not {path.stem for path in images}.intersection(path.stem for path in masks):
         raise InputError(
-            f"No mask has the name of an image: {masks[0]} against {images[0]}, for one. Give each mask its image's name."
+            f"No mask has the name of an image: {masks[0]} against {images[0]}, for one. Name masks as their images."
         )
 
 

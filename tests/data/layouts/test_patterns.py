@@ -140,3 +140,14 @@ def test_scans_that_match_no_pattern_are_told(tmp_path):
     grow(tmp_path, "p1/t1.nii", "p1/pd.nii", "p1/notes.txt")
     left_out = find_by_patterns(tmp_path, {"t1": "{subject}/t1.nii"}).left_out
     assert [(item.path.name, item.reason) for item in left_out] == [("pd.nii", "matches no pattern")]
+
+
+def test_pictures_are_scans_where_a_pattern_ends_as_one_and_else_previews(tmp_path):
+    grow(tmp_path, "p1/oct.png", "p1/oct_mask.png", "p2/oct.png", "p2/view.tif")
+    findings = find_by_patterns(tmp_path, "{subject}/*{modality}.png")
+    assert {(file.subject, file.column) for file in findings.files} == {("p1", "oct"), ("p1", "mask"), ("p2", "oct")}
+    assert not findings.left_out
+    by_column = find_by_patterns(tmp_path, {"oct": "{subject}/oct.png"})
+    assert [left.path.name for left in by_column.left_out] == ["oct_mask.png"]
+    grow(tmp_path, "p1/flair.nii.gz")
+    assert not find_by_patterns(tmp_path, "{subject}/{modality}.nii.gz").left_out
