@@ -15,7 +15,9 @@ from mstl.settings import (
     check_seed,
 )
 
-GENERATOR_MULTIPLE = 64  # what the generator's six halvings need
+GENERATOR_MULTIPLE = 64  # what the six halvings of Pix2Pix's generator need
+GENERATORS = {"pix2pix": GENERATOR_MULTIPLE, "unet-s5": 16}  # and what sides of images must be multiples of
+NORM_MODE, DROPOUT = "batch", 0.5  # of Pix2Pix's generator
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,14 @@ class GanTraining:
     Losses: the generator's is the cross-entropy of the discriminator's verdict plus `l1_weight` times the mean
     absolute error, in which a hidden pixel counts as `hidden_weight` visible ones (published: 1); the
     discriminator's is weighted by `discriminator_weight`. Both have Adam with `beta_1` and `learning_rate`, which stays
-    ("constant") or falls to zero along a cosine (`decay: cosine`).
+    ("constant") or falls to zero along a cosine (`decay: cosine`). `adversarial_weight` is that of the verdict
+    (published: 1); at 0 there is no discriminator, and the generator learns by the error alone, as a denoising
+    autoencoder (Vincent et al. 2010, JMLR 11:3371) does, in less than half the time.
 
-    Network: `width`, `activation`, `norm_mode` and `dropout` are arguments of `mstl.models.pix2pix.generator`; the
-    discriminator has the same `width`.
+    Network: `generator` "pix2pix", whose `width`, `activation`, `norm_mode` and `dropout` are arguments of
+    `mstl.models.pix2pix.generator`; or "unet-s5", the encoder and decoder of `mstl.models.unet_s5`, with `width` and
+    `activation` alone ("sigmoid" shows them images in [0, 1], as a training does). The discriminator has the same
+    `width`.
 
     An epoch has `steps_per_epoch` batches of `batch_size` slices (None: every slice with brain once), its validation
     `validation_steps` (None: every slice). `crop` is a side in pixels (None: whole slices); `augment` as in a training.
@@ -48,13 +54,15 @@ class GanTraining:
     learning_rate: float = 2e-4
     decay: str = "constant"
     beta_1: float = 0.5
+    adversarial_weight: float = 1.0
     l1_weight: float = 100.0
     hidden_weight: float = 1.0
     discriminator_weight: float = 0.5
+    generator: str = "pix2pix"
     width: int = 64
     activation: str = "tanh"
-    norm_mode: str = "batch"
-    dropout: float = 0.5
+    norm_mode: str = NORM_MODE
+    dropout: float = DROPOUT
     epochs: int = 100
     stop_patience: int | None = None
     steps_per_epoch: int | None = None
@@ -70,14 +78,30 @@ class GanTraining:
     def __post_init__(self) -> None:
         counts = [one.name for one in fields(GanTraining) if one.type.startswith("int") and one.name != "seed"]
         check_counts(self, names=counts)
-        check_counts(self, names=("l1_weight", "hidden_weight", "discriminator_weight"), least=0)
+        weights = [one.name for one in fields(GanTraining) if one.name.endswith("_weight")]
+        check_counts(self, names=weights, least=0)
         check_seed(self.seed)
-        check_crop(self.crop, multiple=GENERATOR_MULTIPLE)
+        self._check_generator()
+        check_crop(self.crop, multiple=self.side_multiple)
         check_rate(self.learning_rate)
         check_decay(self.decay)
         check_precision(self.precision)
         if not 0 <= self.beta_1 < 1:
             raise InputError(f"beta_1 is {self.beta_1}; from 0 to below 1 is expected, as 0.5.")
+
+    @property
+    def side_multiple(self) -> int:
+        """Number of pixels that the sides of the generator's images must be multiples of."""
+        return GENERATORS[self.generator]
+
+    def _check_generator(self) -> None:
+        if self.generator not in GENERATORS:
+            raise InputError(f"generator is '{self.generator}'; expected one of {', '.join(GENERATORS)}. Mend it.")
+        if self.generator != "pix2pix" and (self.norm_mode, self.dropout) != (NORM_MODE, DROPOUT):
+            raise InputError(
+                f"norm_mode is '{self.norm_mode}' and dropout {self.dropout}, but generator '{self.generator}' has "
+                "neither. Leave both out, or take generator: pix2pix."
+            )
 
     def training(self) -> dict:
         """The settings of `pretrain_gan` alone, as its keyword arguments."""

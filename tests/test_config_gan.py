@@ -18,6 +18,7 @@ PUBLISHED = {
     "corruption": "checkerboard", "tile": 16, "fill": 1.0, "learning_rate": 2e-4, "decay": "constant", "beta_1": 0.5,
     "l1_weight": 100.0, "hidden_weight": 1.0, "discriminator_weight": 0.5, "width": 64, "activation": "tanh",
     "norm_mode": "batch", "dropout": 0.5, "batch_size": 20, "sample_every": 20, "augment": "none", "crop": None,
+    "generator": "pix2pix", "adversarial_weight": 1.0,
 }  # fmt: skip
 FRACTION = st.floats(0, 0.99)
 BY_TYPE = {
@@ -29,7 +30,7 @@ BY_TYPE = {
 @st.composite
 def experiments(draw) -> GanExperiment:
     values = {one.name: draw(BY_TYPE[one.type]) for one in fields(GanExperiment) if one.type in BY_TYPE}
-    chosen = {"crop": [None, 64, 192], "decay": DECAYS, "precision": PRECISIONS}
+    chosen = {"generator": ["pix2pix"], "crop": [None, 64, 192], "decay": DECAYS, "precision": PRECISIONS}
     values |= {name: draw(st.sampled_from(choices)) for name, choices in chosen.items()}
     return GanExperiment(**values | {"train_subjects": ("a", "7")})
 
@@ -52,7 +53,7 @@ def test_the_config_of_the_published_work_states_them_all():
     experiment = GanExperiment.load(CONFIGS / "thesis-gan.yaml")
     assert {name: getattr(experiment, name) for name in PUBLISHED} == PUBLISHED
     stated = yaml.safe_load((CONFIGS / "thesis-gan.yaml").read_text())
-    assert set(PUBLISHED) - set(stated) <= {"hidden_weight", "decay", "crop"}
+    assert set(PUBLISHED) - set(stated) <= {"hidden_weight", "decay", "crop", "generator", "adversarial_weight"}
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -76,7 +77,12 @@ def test_every_config_is_an_experiment_that_says_what_it_is_for(path):
         ({"l1_weight": -1.0}, "l1_weight is -1.0; at least 0"),
         ({"hidden_weight": float("nan")}, "hidden_weight is nan; at least 0"),
         ({"discriminator_weight": float("inf")}, "discriminator_weight is inf; at least 0"),
+        ({"adversarial_weight": -0.5}, "adversarial_weight is -0.5; at least 0"),
         ({"crop": 96}, "crop is 96; a multiple of 64"),
+        ({"crop": 96, "generator": "unet"}, "generator is 'unet'; expected one of pix2pix, unet-s5"),
+        ({"crop": 100, "generator": "unet-s5"}, "crop is 100; a multiple of 16"),
+        ({"generator": "unet-s5", "norm_mode": "moving"}, "but generator 'unet-s5' has neither"),
+        ({"generator": "unet-s5", "dropout": 0.0}, "but generator 'unet-s5' has neither"),
         ({"learning_rate": -1e-3}, "learning_rate is -0.001; at least 0"),
         ({"decay": "linear"}, "decay is 'linear'; expected one of constant, cosine"),
         ({"beta_1": 1.0}, "beta_1 is 1.0; from 0 to below 1"),
@@ -92,8 +98,13 @@ def test_a_value_out_of_range_is_an_error(changes, expected):
 
 
 def test_the_least_values_are_allowed():
-    training = GanTraining(epochs=1, seed=0, l1_weight=0, hidden_weight=0, discriminator_weight=0, beta_1=0, crop=None)
+    weights = dict.fromkeys(("adversarial_weight", "l1_weight", "hidden_weight", "discriminator_weight"), 0)
+    training = GanTraining(epochs=1, seed=0, beta_1=0, crop=None, **weights)
     assert training.training()["seed"] == 0
+
+
+def test_a_u_net_s5_takes_crops_that_16_divides():
+    assert GanTraining(generator="unet-s5", crop=96).side_multiple == 16
 
 
 def test_training_gives_the_arguments_of_pretrain_gan_alone():

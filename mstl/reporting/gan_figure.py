@@ -26,8 +26,9 @@ def restoration_curves(
     """Curves over the epochs: hidden pixels of validation beside the baselines, the generator's loss, the other's.
 
     history: columns epoch, loss, adversarial_loss, l1_loss, discriminator_loss and, with validation, the same with
-    `val_`, val_hidden_mae and val_hidden_ssim; absent ones are left out. baselines: {"mean_fill": {"hidden_mae": ...,
-    "hidden_ssim": ...}, "gaussian": ...}, any of them. The weights are those of the losses.
+    `val_`, val_hidden_mae and val_hidden_ssim; absent ones are left out, as of a discriminator where there was none.
+    baselines: {"mean_fill": {"hidden_mae": ..., "hidden_ssim": ...}, "gaussian": ...}, any of them. The weights are
+    those of the losses.
     """
     scores = [name for name in SCORES if f"val_{name}" in history and history[f"val_{name}"].notna().any()]
     rows = 2 if scores else 1
@@ -38,7 +39,10 @@ def restoration_curves(
     if len(scores) == 1:
         panels[0][1].set_axis_off()
     _draw_generator(panels[-1][0], history, l1_weight)
-    _draw_discriminator(panels[-1][1], history, discriminator_weight)
+    if "discriminator_loss" in history:
+        _draw_discriminator(panels[-1][1], history, discriminator_weight)
+    else:
+        panels[-1][1].set_axis_off()
     for axes in figure.axes:
         axes.set_xlabel("Epoch", color=INK)
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)

@@ -31,7 +31,7 @@ from mstl.settings import SIDES
 from mstl.training.schedule import has_ended, monitored
 
 COMMAND = "mstl pretrain gan"
-NEEDED = ("epoch", "loss", "adversarial_loss", "l1_loss", "discriminator_loss")
+NEEDED = ("epoch", "loss", "l1_loss")
 SHEETS = 6
 SIDE_ORDER = ("test", "validation")  # which held-out subjects answer: those that chose nothing first
 
@@ -123,16 +123,21 @@ def _sheets(run: Path) -> dict:
 
 
 def _next(run: Path, experiment: Mapping) -> dict:
-    """An experiment of `mstl train` that begins with this encoder, on the same split, and its commands."""
-    options = {"width": experiment.get("width", 64), "norm_mode": experiment.get("norm_mode", "batch"),
-               "rescale": experiment.get("activation", "tanh") == "tanh"}
-    settings = {"prepared": experiment.get("prepared", "prepared"), "model": "pix2pix-segmenter",
+    """An experiment of `mstl train` that begins with these weights, on the same split, and its commands."""
+    model, options, given = "pix2pix-segmenter", {"width": experiment.get("width", 64)}, "encoder"
+    if experiment.get("generator", "pix2pix") == "pix2pix":
+        options |= {"norm_mode": experiment.get("norm_mode", "batch"),
+                    "rescale": experiment.get("activation", "tanh") == "tanh"}
+    else:
+        model, given = experiment["generator"], "encoder and decoder"
+    settings = {"prepared": experiment.get("prepared", "prepared"), "model": model,
                 "model_options": options, "init": str(run), "twin": True}
     settings |= {"crop": experiment["crop"]} if experiment.get("crop") else {}
     settings |= {side: list(experiment[side]) for side in SIDES if experiment.get(side)}
     out = shlex.quote(str(run.parent / "segment"))
     locked = shlex.quote(str(run.parent / "segment-locked"))
     return {
+        "given": given,
         "experiment": yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=100).strip(),
         "commands": [f"mstl train segment.yaml --out {out}",
                      f"mstl train segment.yaml --set freeze=encoder --set twin=false --out {locked}"],

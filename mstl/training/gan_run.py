@@ -5,6 +5,7 @@ from mstl._keras import keras
 from mstl.config_gan import GanExperiment
 from mstl.files import read_json
 from mstl.models.pix2pix import generator
+from mstl.models.unet_s5 import unet_s5_generator
 from mstl.training.run import RunFolder
 from mstl.transfer.plan import transfer_weights
 
@@ -23,7 +24,7 @@ class GanRun(RunFolder):
         return read_json(path) if path.exists() else {}
 
     def generator(self, which: str = "best") -> keras.Model:
-        """The generator with its "best" or "last" weights, for images of any sides that are multiples of 64."""
+        """The generator with its "best" or "last" weights; sides: multiples of `experiment.side_multiple`."""
         model = build_generator(self.experiment, channels=len(self.preparation["modalities"]))
         transfer_weights(self.weights(which), model)
         return model
@@ -31,6 +32,9 @@ class GanRun(RunFolder):
 
 def build_generator(settings: GanExperiment, *, channels: int) -> keras.Model:
     """The generator that restores images of so many channels, as `settings` have it."""
+    if settings.generator == "unet-s5":
+        look = {"width": settings.width, "activation": settings.activation}
+        return unet_s5_generator(channels=channels, out_channels=channels, **look)
     return generator(
         image_shape=(None, None, channels),
         out_channels=channels,

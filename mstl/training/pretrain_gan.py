@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mstl._keras import keras
 from mstl.config import RANDOM
-from mstl.config_gan import GENERATOR_MULTIPLE, GanExperiment, GanTraining
+from mstl.config_gan import GanExperiment, GanTraining
 from mstl.data.corruption import Corruption
 from mstl.data.prepared import PreparedCohort
 from mstl.data.restoration import RestorationSampler
@@ -46,7 +46,7 @@ def pretrain_gan(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **settings,
 ) -> GanRun:
-    """Train a Pix2Pix generator to restore hidden parts of the slices of `train`, into the folder `out`.
+    """Train a generator to restore hidden parts of the slices of `train`, into the folder `out`.
 
     Cases need no masks; where they have some these are not opened. validation: says which epoch is best, by the mean
     absolute error of its hidden pixels in the brain; without it the last is. test: never read, only noted. init: the
@@ -54,11 +54,12 @@ def pretrain_gan(
     `mstl.training.distribute.pick_strategy` picks, or that is open. resume: go on from the last finished epoch;
     ends with the weights of a training never stopped. settings: see `mstl.config_gan.GanTraining`.
 
-    Raises `InputError` for cases that were not prepared to [0, 1], a crop that is no multiple of 64, a subject on two
-    sides, an `out` that is not empty, or a `resume` with other settings; `TrainingError` at the first loss that is
-    not finite, naming the batch's cases.
+    Raises `InputError` for cases that were not prepared to [0, 1], a crop that the generator cannot take, a subject on
+    two sides, an `out` that is not empty, or a `resume` with other settings; `TrainingError` at the first loss that
+    is not finite, naming the batch's cases.
 
-    Source: Pathak et al. 2016, arXiv 1604.07379, with the networks of Isola et al. 2017, arXiv 1611.07004.
+    Source: Pathak et al. 2016, arXiv 1604.07379, with the networks of Isola et al. 2017, arXiv 1611.07004; without a
+    discriminator Vincent et al. 2010, JMLR 11:3371.
     """
     training = GanTraining(**settings)
     sides = {"train": train, "validation": validation, "test": test}
@@ -112,7 +113,7 @@ def restoration_sampler(
         seed=training.seed,
         augment=None if validation else training.augment,
         crop=None if validation else crop,
-        multiple_of=GENERATOR_MULTIPLE,
+        multiple_of=training.side_multiple,
         steps_per_epoch=training.validation_steps if validation else training.steps_per_epoch,
     )
     corruption = Corruption(training.corruption, tile=training.tile, fill=training.fill, share=training.share)
@@ -125,21 +126,23 @@ def _validation_batches(cases: PreparedCohort, training: GanTraining) -> SliceSe
 
 
 def _build(experiment: GanExperiment, *, preparation: dict, resumed: bool) -> Pix2Pix:
-    """Both networks, compiled, their weights drawn by the seed; the generator's from `init`, unless a state follows."""
+    """The networks, compiled, their weights drawn by the seed; the generator's from `init`, unless a state follows."""
     keras.utils.set_random_seed(experiment.seed)
     channels = len(preparation["modalities"])
-    network = build_generator(experiment, channels=channels)
-    judge = discriminator(image_shape=(None, None, channels), out_channels=channels, width=experiment.width)
+    network, judge = build_generator(experiment, channels=channels), None
+    if experiment.adversarial_weight:
+        judge = discriminator(image_shape=(None, None, channels), out_channels=channels, width=experiment.width)
     if not resumed:
         held_out = (*experiment.validation_subjects, *experiment.test_subjects)
         known = {"preparation": preparation, "held_out": held_out}
-        initialise(network, experiment.init, model_name="pix2pix-generator", **known)
-    weights = {name: getattr(experiment, name) for name in ("l1_weight", "hidden_weight", "discriminator_weight")}
+        initialise(network, experiment.init, model_name=f"{experiment.generator}-generator", **known)
+    names = ("adversarial_weight", "l1_weight", "hidden_weight", "discriminator_weight")
+    weights = {name: getattr(experiment, name) for name in names}
     gan = Pix2Pix(network, judge, scale=scale_of(experiment), **weights)
     if gan.distribute_strategy.num_replicas_in_sync > 1:
-        synchronise(judge)
-        synchronise(network)
-    gan.compile(*(keras.optimizers.Adam(experiment.learning_rate, beta_1=experiment.beta_1) for _ in range(2)))
+        for one in gan.networks:
+            synchronise(one)
+    gan.compile(*(keras.optimizers.Adam(experiment.learning_rate, beta_1=experiment.beta_1) for _ in gan.networks))
     return gan
 
 
@@ -150,7 +153,7 @@ def _sheets(out: Path, sampler: RestorationSampler, training: GanTraining, prepa
 
 
 class GanRecorder(RunRecorder):
-    """The recorder of a pre-training: one learning rate for both optimizers, and the generator's weights kept."""
+    """The recorder of a pre-training: one learning rate for all optimizers, and the generator's weights kept."""
 
     def set_rate(self, epoch: int) -> None:
         """Set the rate that the decay has for `epoch`."""

@@ -16,6 +16,10 @@ from mstl.transfer.source import Source, find_source
 
 SEGMENTER, U_NET = "pix2pix-segmenter", "unet-s5"
 SIGNED = "tanh"  # activation of a generator for images in [-1, 1]
+SIGNED_IMAGES = (
+    "These weights know images in [-1, 1], for their generator ended in tanh; the model sees them as prepared. "
+    "Pre-train with activation: sigmoid."
+)
 SEGNET, VGG16, VGG16_SHAPE = "segnet", "imagenet-vgg16", {"kernel": 3, "width": 64}
 OTHER_SHAPE = (
     "VGG16 has 3x3 kernels and 64 filters at the top, this SegNet {kernel}x{kernel} and {width}. Build it alike: "
@@ -92,6 +96,8 @@ def _other_build(source: Source, model: keras.Model) -> list[str]:
     if recipe.get("model") == SEGNET and source.entry and source.entry.name == VGG16:
         ours = {"kernel": recipe.get("kernel", KERNEL), "width": recipe.get("width", WIDTH)}
         return [] if ours == VGG16_SHAPE else [OTHER_SHAPE.format(**ours)]
+    if recipe.get("model") == U_NET and source.activation == SIGNED:
+        return [SIGNED_IMAGES]
     if recipe.get("model") != SEGMENTER:
         return []
     notes = []

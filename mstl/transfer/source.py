@@ -12,7 +12,11 @@ from mstl.settings import PRETRAINING, read_yaml
 from mstl.transfer.registry import Weights, fetch, registry, weights_named
 
 IMAGENET = "imagenet"
-IMAGENET_ENCODERS = {"unet-resnet34": "imagenet-resnet34", "segnet": "imagenet-vgg16"}  # by model
+IMAGENET_ENCODERS = {  # by model
+    "unet-resnet34": "imagenet-resnet34",
+    "unet-heads": "imagenet-resnet34",
+    "segnet": "imagenet-vgg16",
+}
 CONVOLUTIONS = (  # of VGG16, as Keras names them, and how SegNet does; old files count variables: block1_conv1_W_1
     (r"^block(\d)_conv(\d)/(kernel|block.*_W(_\d)?)$", r"encoder\1_conv\2/kernel"),
     (r"^block(\d)_conv(\d)/(bias|block.*_b(_\d)?)$", r"encoder\1_conv\2/bias"),
@@ -53,9 +57,9 @@ def find_source(word: str, *, model_name: str = "") -> Source:
     """The file that `word` means; a published one is fetched if need be.
 
     A file or folder of that name comes first; of a folder, as that of a run, its best weights, and of a pretrained
-    GAN the encoder alone (of a U-Net S5 the decoder too), but all where `model_name` is its generator. "imagenet" is the encoder that belongs to the
-    model `model_name`. Raises `InputError` where it means nothing or the run's own records are damaged, and as
-    `fetch` does.
+    GAN the encoder alone (of a U-Net S5 the decoder too), but all where `model_name` is its generator. "imagenet" is
+    the encoder that belongs to the model `model_name`. Raises `InputError` where it means nothing or the run's own
+    records are damaged, and as `fetch` does.
     """
     path = Path(word)
     if path.is_dir():

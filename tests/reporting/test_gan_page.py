@@ -122,7 +122,7 @@ def test_scores_that_are_absent_are_dashes(run, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content", "message"), [
-    ("history.csv", "epoch,loss\n1,2\n", "no column adversarial_loss"),
+    ("history.csv", "epoch,loss\n1,2\n", "no column l1_loss"),
     ("restoration.csv", "subject,side\na,test\n", "no column gaussian_mae"),
     ("baselines.json", "{", r"baselines\.json cannot be read as JSON"),
 ])
