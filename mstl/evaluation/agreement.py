@@ -9,15 +9,17 @@ from pathlib import Path
 import pandas as pd
 
 from mstl.data.case import Case
+from mstl.data.formats.pictures import is_picture
 from mstl.data.grid import check_same_grid
 from mstl.data.indexing import Index
 from mstl.data.labels import checked_labels
 from mstl.data.layouts.found import CONSENSUS
 from mstl.data.volume import read_mask
 from mstl.errors import InputError
+from mstl.evaluation.evaluate import CONVENTIONS, PICTURE_RULE
 from mstl.evaluation.pairs import Pair
 from mstl.evaluation.pooled import PooledTable
-from mstl.evaluation.scores import COLUMNS, DISTANCE_RULE, EMPTY_CONVENTION, MATCHING_RULE, score_case
+from mstl.evaluation.scores import COLUMNS, score_case
 from mstl.files import write_text
 
 AGREEMENT_RULE = (
@@ -79,7 +81,8 @@ def rater_agreement(
             progress(pair.case.name)
     found = Agreement(both, pd.DataFrame(rows, columns=list(COLUMNS)), pooled.rows())
     if out is not None:
-        rules = (AGREEMENT_RULE.format(*both), EMPTY_CONVENTION, MATCHING_RULE, DISTANCE_RULE)
+        rules = [AGREEMENT_RULE.format(*both), *CONVENTIONS]
+        rules += [PICTURE_RULE] * any(is_picture(path) for case in cases for path in case.images.values())
         table = found.scores.to_csv(index=False, na_rep="nan", lineterminator="\n")
         write_text(out, "".join(f"# {rule}\n" for rule in rules) + table)
         pooled.write(out)

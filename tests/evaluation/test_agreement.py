@@ -2,6 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from mstl.data.formats.pictures import PICTURE_AFFINE
 from mstl.data.indexing import index_scans
 from mstl.data.volume import read_mask, read_volume, write_volume
 from mstl.errors import InputError
@@ -130,3 +131,13 @@ def test_masks_on_different_grids_are_an_error_that_names_the_case(tree):
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj)[1:], image.affine), path)
     with pytest.raises(InputError, match=r"Case 01016SACH: .*ManualSegmentation_2.*different grids"), pytest.warns():
         rater_agreement(index_scans(tree, layout="msseg2016"))
+
+
+def test_pictures_are_compared_too_in_pixels(tmp_path):
+    for folder, corner in (("image", 0), ("fluid_1", 2), ("fluid_2", 4)):
+        data = np.full((16, 20), 9 if folder == "image" else 0, np.uint8)
+        data[corner : corner + 4, 2:7] = 1
+        write_volume(tmp_path / folder / "img_0.png", data[..., None], PICTURE_AFFINE)
+    found = rater_agreement(index_scans(tmp_path, layout="oct-dme"), out=tmp_path / "agreement.csv")
+    assert found.scores[["dice", "hausdorff95_mm"]].iloc[0].tolist() == [0.5, 2]
+    assert "1000 pixels are 1 ml" in (tmp_path / "agreement.csv").read_text("utf-8")
