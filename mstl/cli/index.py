@@ -75,11 +75,12 @@ def _print_table(cohort: Cohort) -> None:
     """How many cases have each file."""
     from rich.table import Table
 
-    from mstl.data.case import FILES
+    from mstl.data.case import columns_of
 
     counts = Counter(column for case in cohort for column in case.files)
-    table = Table("cases", "subjects", *FILES)
-    table.add_row(*map(str, (len(cohort), len(cohort.subjects), *(counts[column] for column in FILES))))
+    columns = columns_of(cohort)
+    table = Table("cases", "subjects", *columns)
+    table.add_row(*map(str, (len(cohort), len(cohort.subjects), *(counts[column] for column in columns))))
     console.print(table)
 
 

@@ -76,6 +76,12 @@ class Case:
         return {**self.images, **{name: path for name, path in masks.items() if path is not None}}
 
 
+def columns_of(cases: Iterable[Case]) -> tuple[str, ...]:
+    """Columns of files that a table of cases has: modalities other than of MR only where a case has one."""
+    used = {column for case in cases for column in case.files}
+    return tuple(column for column in FILES if column in (*MR_MODALITIES, *MASKS) or column in used)
+
+
 def check_modalities(modalities: Iterable[str], *, known: Sequence[str] = MODALITIES) -> None:
     """Raise `InputError` for a name that is not `known`."""
     for name in modalities:

@@ -7,12 +7,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mstl.data.case import FILES, MODALITIES, MR_MODALITIES, Case, nearest
+from mstl.data.case import FILES, Case, columns_of, nearest
 from mstl.data.selector import file_of
 from mstl.errors import InputError
 from mstl.files import write_text
 
-COLUMNS = ("subject", "session", "dataset", *FILES)
+_NAMES = ("subject", "session", "dataset")
+COLUMNS = (*_NAMES, *FILES)
 
 
 def read_cases(path: str | Path, *, files_exist: bool = True) -> list[Case]:
@@ -42,11 +43,9 @@ def read_cases(path: str | Path, *, files_exist: bool = True) -> list[Case]:
 
 
 def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
-    """Write a CSV that `read_cases` reads, whole or not at all; columns of other than MR scans where there are any."""
+    """Write a CSV that `read_cases` reads, whole or not at all."""
     cases = list(cases)
-    used = {column for case in cases for column in case.files}
-    other = set(MODALITIES).difference(MR_MODALITIES, used)
-    columns = [column for column in COLUMNS if column not in other]
+    columns = (*_NAMES, *columns_of(cases))
     folder = _real_folder(Path(path))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -121,5 +120,5 @@ def _case_of_row(row: Mapping[str, str], folder: Path, files_exist: bool) -> Cas
                 raise InputError(
                     f"{column} file {files[column]} does not exist. Correct the path, or empty the cell."
                 )
-    texts = {column: row.get(column, "") for column in ("subject", "session", "dataset")}
+    texts = {column: row.get(column, "") for column in _NAMES}
     return Case.of_files(files, **texts)

@@ -50,9 +50,7 @@ def find_scans(root: str | Path, *, without: str | Path | None = None) -> list[P
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root} is no folder. Give a scan, or a folder of scans.")
-    paths = [path for path in sorted(root.rglob("*")) if suffix_of(path) and volume_of(path) is None]
-    scanned = [path for path in paths if not is_picture(path)]
-    paths = scanned or paths
+    paths = _volumes_or_pictures(root)
     headers = {_stem(path) for path in paths if ".hdr" in suffix_of(path)}
     results = None if without is None else Path(without).absolute()
     if results is not None and root.absolute().is_relative_to(results):
@@ -61,6 +59,12 @@ def find_scans(root: str | Path, *, without: str | Path | None = None) -> list[P
     if not scans:
         raise InputError(f"{root} holds no scan. Files that end in .nii.gz, .nrrd, .mha and the like are looked for.")
     return scans
+
+
+def _volumes_or_pictures(root: Path) -> list[Path]:
+    """Files below `root` with the suffix of a scan; pictures among them only where there is nothing else."""
+    paths = [path for path in sorted(root.rglob("*")) if suffix_of(path) and volume_of(path) is None]
+    return [path for path in paths if not is_picture(path)] or paths
 
 
 def convert_tree(

@@ -104,13 +104,7 @@ class CaseMeasures:
 
 def measure_case(case: Case) -> CaseMeasures:
     """Read every file of a case once; what cannot be read becomes a finding, nothing is raised."""
-    volumes, failures = {}, {}
-    for role, path in case.files.items():
-        try:
-            volume = read_volume(path, allow_constant=role not in MODALITIES)
-            volumes[role] = volume if role in MODALITIES else without_white(volume)
-        except InputError as error:
-            failures[role] = str(error)
+    volumes, failures = _read_files(case)
     grids = [volume.grid for volume in volumes.values()]
     findings = [
         file_finding(case.name, role, case.files[role], message, grids=grids) for role, message in failures.items()
@@ -128,6 +122,18 @@ def measure_case(case: Case) -> CaseMeasures:
         tuple(findings),
         {role: possible_grids(case.files[role]) for role in failures if role in MODALITIES},
     )
+
+
+def _read_files(case: Case) -> tuple[dict[str, Volume], dict[str, str]]:
+    """The volumes of a case by role, and of those that cannot be read why."""
+    volumes, failures = {}, {}
+    for role, path in case.files.items():
+        try:
+            volume = read_volume(path, allow_constant=role not in MODALITIES)
+            volumes[role] = volume if role in MODALITIES else without_white(volume)
+        except InputError as error:
+            failures[role] = str(error)
+    return volumes, failures
 
 
 def _measure_scan(volume: Volume, foreground: Foreground) -> ScanMeasures:

@@ -119,20 +119,10 @@ def _add_original(findings: Findings, path: Path) -> None:
     if not _SUBJECT.fullmatch(path.stem):
         findings.left_out.append(LeftOut(path, "its name is not of the form Subject_01.mat"))
         return
-    arrays = arrays_of(path)
-    fluids = {name: match["rater"] for name in sorted(arrays) if (match := _FLUID.fullmatch(name))}
-    if IMAGES not in arrays or not fluids:
-        have = ", ".join(sorted(arrays)) or "nothing"
-        raise InputError(f"{path} has {have}; {IMAGES} and manualFluid1 are expected. Download it again.")
-    for name in fluids:
-        if arrays[name] != arrays[IMAGES]:
-            raise InputError(
-                f"{path}: {name} has shape {arrays[name]}, {IMAGES} {arrays[IMAGES]}. Both must be equal: download it "
-                "again."
-            )
+    fluids = _fluid_arrays(path)
     drawn = {name: annotated_sections(path, name) for name in fluids}
     subject = path.stem
-    for number in range(arrays[IMAGES][2]):
+    for number in range(arrays_of(path)[IMAGES][2]):
         readers = [name for name in fluids if number in drawn[name]]
         image = path.with_name(f"{path.name}#{number}")
         if not readers:
@@ -143,6 +133,22 @@ def _add_original(findings: Findings, path: Path) -> None:
         for name in readers:
             mask = path.with_name(f"{path.name}#{name}:{number}")
             findings.files.append(Found(mask, "mask", subject, session, fluids[name], (ORIGINAL,)))
+
+
+def _fluid_arrays(path: Path) -> dict[str, str]:
+    """The arrays of a subject's file that hold masks, and whose; raises `InputError` where it is not as published."""
+    arrays = arrays_of(path)
+    fluids = {name: match["rater"] for name in sorted(arrays) if (match := _FLUID.fullmatch(name))}
+    if IMAGES not in arrays or not fluids:
+        have = ", ".join(sorted(arrays)) or "nothing"
+        raise InputError(f"{path} has {have}; {IMAGES} and manualFluid1 are expected. Download it again.")
+    for name in (IMAGES, *fluids):
+        if len(arrays[name]) != 3 or arrays[name] != arrays[IMAGES]:
+            raise InputError(
+                f"{path}: {name} has shape {arrays[name]}, {IMAGES} {arrays[IMAGES]}. Both must have one, of rows, "
+                "columns and B-scans: download it again."
+            )
+    return fluids
 
 
 OCT_DME = Layout(

@@ -1,4 +1,5 @@
 """Pictures as volumes of one slice: values as stored, colours refused, nothing believed that a file cannot hold."""
+import re
 import struct
 import zlib
 from contextlib import suppress
@@ -136,7 +137,7 @@ def test_a_truncated_picture_is_an_error(tmp_path, suffix, part):
     path = save(tmp_path / f"a{suffix}", grey(size=(40, 50)))
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
-    error_of(path)
+    assert "again" in error_of(path)
 
 
 @settings(max_examples=40, deadline=None)
@@ -158,7 +159,7 @@ def test_more_pixels_than_a_file_can_hold_are_not_allocated(tmp_path, side):
     content[16:24] = struct.pack(">II", side, side)
     content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
     path.write_bytes(content)
-    error_of(path, read_grid)
+    assert re.search("declares|cannot be read|exceeds", error_of(path, read_grid))
 
 
 def test_other_files_and_files_of_several_images_are_errors(tmp_path):
