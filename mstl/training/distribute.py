@@ -21,6 +21,7 @@ from mstl.data.shares import Share
 from mstl.data.workers import Sampler
 from mstl.errors import InputError, TrainingError
 from mstl.training.cluster import Cluster, await_peers, current_cluster, is_chief
+from mstl.training.devices import devices_of
 from mstl.training.run import ENVIRONMENT, EXPERIMENT, FREEZE, STATE, TRANSFER
 
 LOST = (tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError, tf.errors.CancelledError)
@@ -90,7 +91,7 @@ def workers_of(strategy: tf.distribute.Strategy) -> int:
 
 
 def describe_strategy(strategy: tf.distribute.Strategy, *, batch_size: int, precision: str) -> dict:
-    """What a run notes of its strategy: its name, replicas, workers, the batch of all and of each, the precision."""
+    """What a run notes of its strategy: name, replicas, workers, batch of all and of each, precision, devices."""
     replicas = strategy.num_replicas_in_sync
     return {
         "strategy": type(strategy).__name__ if replicas > 1 else None,
@@ -99,6 +100,7 @@ def describe_strategy(strategy: tf.distribute.Strategy, *, batch_size: int, prec
         "global_batch_size": batch_size,
         "replica_batch_size": batch_size // replicas,
         "precision": precision,
+        "devices": devices_of(strategy).to_dict(),
     }
 
 

@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mstl._keras import keras
+from mstl.training.devices import devices_of
 
 SHOWN = {"val_dice": "validation Dice", "val_hidden_mae": "validation error"}  # of one training, one of these
 
@@ -12,8 +14,9 @@ SHOWN = {"val_dice": "validation Dice", "val_hidden_mae": "validation error"}  #
 class TrainingProgress(keras.callbacks.Callback):
     """Show a bar for each training over all its epochs, in a terminal or a notebook, to `console` (None: rich's own).
 
-    `title` stands before the epochs; it may be changed between two trainings. Use it as a context manager around
-    them: `with TrainingProgress() as bar: fit(..., callbacks=[bar])`.
+    A line before the first says which devices train, and who chose them. `title` stands before the epochs; it may be
+    changed between two trainings. Use it as a context manager around them: `with TrainingProgress() as bar: fit(...,
+    callbacks=[bar])`.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -24,9 +27,14 @@ class TrainingProgress(keras.callbacks.Callback):
         )  # fmt: skip
         self.title = ""
         self._task, self._validation = None, ""
+        self._devices = ""
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        """Begin another bar."""
+        """Tell the devices, unless they are those of the training before, and begin another bar."""
+        devices = str(devices_of(self.model.distribute_strategy))
+        if devices != self._devices:
+            self._bar.console.print(escape(devices), highlight=False, soft_wrap=True)
+            self._devices = devices
         self._task, self._validation = None, ""
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:

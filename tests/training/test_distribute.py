@@ -59,6 +59,8 @@ def test_two_devices_train_as_one_does_with_the_same_batch(found, kind):
 
 
 def test_a_run_notes_its_strategy_and_whose_batch_is_whose(found):
+    devices = found["slices"]["distribution"].pop("devices")
+    assert (devices["kind"], devices["count"], devices["chosen_by"]) == ("CPU", 2, "strategy")
     assert found["slices"]["distribution"] == {
         "strategy": "MirroredStrategy", "replicas": 2, "workers": 1, "global_batch_size": 4, "replica_batch_size": 2,
         "precision": "float32",
