@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Self  # from Python 3.11
 
 SIDES = ("train_subjects", "validation_subjects", "test_subjects")
+NAMES_FILE = ".txt"  # how the path of a file of subjects' names ends
 DECAYS = ("constant", "cosine", "polynomial")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 LARGEST_SEED = 2**32 - 1
@@ -90,7 +91,8 @@ class CohortSettings(Settings):
     """Settings with prepared cases and their split.
 
     `prepared` is a folder of `mstl prepare`. Subjects are given by name (`train_subjects`, `validation_subjects`,
-    `test_subjects`) or, where `train_subjects` is empty, drawn by `ratios` and the seed. `set_sides`, which
+    `test_subjects`), each side also as a text file of names, one a line, whose path ends in .txt; or, where
+    `train_subjects` is empty, they are drawn by `ratios` and the seed. `set_sides`, which
     subclasses call when they are made, raises `InputError` for a subject on two sides, and for subjects named
     without those to train on.
     """
@@ -109,7 +111,8 @@ class CohortSettings(Settings):
             value = getattr(self, name)
             value = value.split(",") if isinstance(value, str) else value
             names = (str(item).strip() for item in value or ())
-            object.__setattr__(self, name, tuple(item for item in names if item))
+            given = (_names_in(name, item) for item in names if item)
+            object.__setattr__(self, name, tuple(item for items in given for item in items))
         object.__setattr__(self, "ratios", tuple(self.ratios))
         named = [subject for side in SIDES for subject in getattr(self, side)]
         twice = sorted({subject for subject in named if named.count(subject) > 1})
@@ -117,6 +120,21 @@ class CohortSettings(Settings):
             raise InputError(f"Subjects {', '.join(twice)} stand on two sides of the split. Name each once.")
         if named and not self.train_subjects:
             raise InputError("Subjects are named but no train_subjects. Name them too, or none.")
+
+
+def _names_in(side: str, item: str) -> tuple[str, ...]:
+    """The name of a subject itself, of a text file the names in its lines; raises `InputError` where it has none."""
+    if not item.endswith(NAMES_FILE):
+        return (item,)
+    try:
+        lines = Path(item).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InputError(f"{side} is the file {item}, which cannot be read: {reason}. Check the path.") from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names:
+        raise InputError(f"{side} is the file {item}, which is empty. Write a subject's name into each line.")
+    return names
 
 
 def check_counts(settings: object, *, names: Iterable[str], least: int = 1) -> None:

@@ -219,3 +219,31 @@ def test_seeds_crops_and_rates_in_range_pass():
     for wrong in (lambda: check_seed(2**32), lambda: check_rate(float("nan")), lambda: check_crop(96, multiple=64)):
         with pytest.raises(InputError, match="expected"):
             wrong()
+
+
+def test_subjects_stand_in_a_text_file_where_its_path_is_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.txt").write_bytes("\ufeffimg_1\r\nimg_2\n\n img_10".encode())  # the last line has no end
+    (tmp_path / "e.yaml").write_text("train_subjects: train.txt\nvalidation_subjects: [img_3]\n")
+    experiment = Experiment.load(tmp_path / "e.yaml")
+    assert experiment.train_subjects == ("img_1", "img_2", "img_10")
+    assert experiment.validation_subjects == ("img_3",)
+    assert Experiment.from_dict(experiment.to_dict()) == experiment
+    elsewhere = ["train_subjects=a", f"test_subjects={tmp_path / 'train.txt'}, 7"]
+    changed = Experiment.load(tmp_path / "e.yaml", changes=elsewhere)
+    assert changed.test_subjects == ("img_1", "img_2", "img_10", "7")
+
+
+@pytest.mark.parametrize(("content", "expected"), [(None, "cannot be read: No such file"), (b" \n", "is empty")])
+def test_a_file_of_subjects_that_is_missing_or_empty_is_an_error(tmp_path, content, expected):
+    path = tmp_path / "train.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"train_subjects is the file .*train\.txt, which {expected}"):
+        Experiment(train_subjects=str(path))
+
+
+def test_a_file_of_subjects_that_is_no_text_is_an_error(tmp_path):
+    (tmp_path / "train.txt").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(InputError, match="it is no text"):
+        Experiment(train_subjects=str(tmp_path / "train.txt"))
