@@ -6,7 +6,7 @@ Usage: python benchmarks/oct_table.py OCT_FOLDER FOLDER [--rows NAME ...] [--spl
 OCT_FOLDER holds the 110 published images (layout oct-dme). A row is a strategy of configs/oct-fluid.yaml: its head,
 crop, loss and, as a multiple, its steps. What all rows share is our budget (BUDGET): images at their stored 256 x 256
 with crops and windows of half the published sides, which show as much of the eye; a narrower network; Adam along a
-cosine; augmentation. The published split has images of one eye on both sides; fold0 to fold4 hold out two eyes each.
+cosine; augmentation; bfloat16. The published split has images of one eye on both sides; fold0 to fold4 hold out two eyes each.
 "restored" starts at a network that learned to restore hidden blocks in the training images of the split, without masks.
 The last weights are scored, the test images are used once, windows as published (a stride of 2/3), cut at 0.5.
 
@@ -39,7 +39,7 @@ PUBLISHED, FOLDS = "published", 5
 RANDOM, RESTORED = "random", "restored"
 SIDE, PUBLISHED_SIDE = 256, 512
 FACTOR = 3  # our steps for each published one
-WIDTH, STEPS_PER_EPOCH = 24, 50
+WIDTH, STEPS_PER_EPOCH = 16, 50
 BUDGET = {
     "optimizer": "adam",
     "learning_rate": 2e-3,
@@ -49,6 +49,7 @@ BUDGET = {
     "batch_size": 8,
     "class_share": None,
     "augment": "strong",
+    "precision": "mixed_bfloat16",
 }
 RESTORATION = {
     "generator": "unet-s5",
@@ -62,6 +63,7 @@ RESTORATION = {
     "augment": "strong",
     "learning_rate": 2e-3,
     "decay": "cosine",
+    "precision": "mixed_bfloat16",
     "epochs": 12,
     "steps_per_epoch": 50,
     "sample_every": 12,
