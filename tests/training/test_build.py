@@ -29,6 +29,20 @@ def test_a_name_has_three_channels_where_none_are_given():
     assert model_named("unet-small", options=["width=2", "depth=2", "channels=5"])[0].input_shape[-1] == 5
 
 
+def test_a_name_has_channels_and_classes_of_the_cases_that_are_given():
+    cases = {"modalities": ["flair", "t1", "t2", "oct"], "labels": [1, 4]}
+    model, _ = model_named("unet-small", options=["width=2", "depth=2"], preparation=cases)
+    assert (model.input_shape[-1], model.output_shape[-1]) == (4, 3)
+    model, _ = model_named("unet-small", options=["width=2", "depth=2", "channels=1"], preparation=cases)
+    assert model.input_shape[-1] == 1
+
+
+def test_an_experiment_is_built_for_the_cases_that_are_given(tmp_path):
+    Experiment(prepared="absent", **SMALL).save(tmp_path / "experiment.yaml")
+    model, experiment = model_named(str(tmp_path / "experiment.yaml"), preparation=PREPARATION)
+    assert (model.input_shape[-1], experiment.model) == (2, "unet-small")
+
+
 def test_an_experiment_and_its_run_name_the_same_model(prepared, tmp_path):
     experiment = Experiment(prepared=str(prepared.folder), epochs=1, steps_per_epoch=1, batch_size=2, **SMALL)
     experiment.save(tmp_path / "experiment.yaml")
