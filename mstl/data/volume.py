@@ -77,14 +77,16 @@ def read_volume(path: str | Path, *, allow_constant: bool = False) -> Volume:
 def read_mask(path: str | Path, *, binarise: bool = False, labels: Sequence[int] = ()) -> Volume:
     """Read a mask as class numbers, uint8: 0 and 1, or with `labels` the place (from 1) that a value has in them.
 
-    `binarise` cuts the values at 0.5 (soft masks; several labels become one class). A picture of 0 and 255 is one of
-    0 and 1. Raises `InputError` as `read_volume` does, and where there are values that were not declared.
+    `binarise` cuts the values at 0.5 (soft masks; several labels become one class), those of a picture that reaches
+    white, 255, at half of it. A picture of 0 and 255 is one of 0 and 1. Raises `InputError` as `read_volume` does, and
+    where there are values that were not declared.
     """
     volume = read_volume(path, allow_constant=True)
     if tuple(labels) in ((), (1,)):
         volume = without_white(volume)
     if binarise:
-        return Volume((volume.data >= 0.5).astype(np.uint8, order="K"), volume.affine, volume.path)
+        half = _WHITE / 2 if is_picture(path) and volume.data.max() == _WHITE else 0.5
+        return Volume((volume.data >= half).astype(np.uint8, order="K"), volume.affine, volume.path)
     if unknown_values(volume.data, labels).size:
         raise _unknown(volume, labels)
     return Volume(to_classes(volume.data, labels), volume.affine, volume.path)

@@ -249,6 +249,15 @@ def test_a_soft_mask_is_cut_at_one_half_on_request(tmp_path):
     np.testing.assert_array_equal(read_mask(path, binarise=True).data, soft >= 0.5)
 
 
+def test_a_picture_with_soft_rims_is_cut_at_half_of_white(tmp_path):
+    rims = np.array([[0, 1, 100], [127, 128, 255]], np.uint8)[..., None]
+    write_volume(tmp_path / "m.png", rims, np.eye(4))
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.png", binarise=True).data, rims > 127)
+    labels = np.array([[0, 1, 2]], np.uint8)[..., None]
+    write_volume(tmp_path / "l.png", labels, np.eye(4))
+    np.testing.assert_array_equal(read_mask(tmp_path / "l.png", binarise=True).data, labels > 0)
+
+
 AFFINES = st.builds(
     lambda degrees, spacing, origin, flip: turned(degrees, spacing, origin) @ np.diag([flip, 1, 1, 1]),
     st.tuples(*[st.sampled_from([0, 90, 180, -90]) | st.floats(-180, 180)] * 3),
