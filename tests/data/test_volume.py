@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.transform import Rotation
 
+from mstl.data.formats.pictures import PICTURE_AFFINE
 from mstl.data.volume import read_grid, read_mask, read_volume, write_volume
 from mstl.errors import InputError
 
@@ -251,10 +252,10 @@ def test_a_soft_mask_is_cut_at_one_half_on_request(tmp_path):
 
 def test_a_picture_with_soft_rims_is_cut_at_half_of_white(tmp_path):
     rims = np.array([[0, 1, 100], [127, 128, 255]], np.uint8)[..., None]
-    write_volume(tmp_path / "m.png", rims, np.eye(4))
+    write_volume(tmp_path / "m.png", rims, PICTURE_AFFINE)
     np.testing.assert_array_equal(read_mask(tmp_path / "m.png", binarise=True).data, rims > 127)
     labels = np.array([[0, 1, 2]], np.uint8)[..., None]
-    write_volume(tmp_path / "l.png", labels, np.eye(4))
+    write_volume(tmp_path / "l.png", labels, PICTURE_AFFINE)
     np.testing.assert_array_equal(read_mask(tmp_path / "l.png", binarise=True).data, labels > 0)
 
 
