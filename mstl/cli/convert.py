@@ -17,10 +17,12 @@ def convert(
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="The file to write; a folder for a folder.", show_default=False)
     ],
-    to: Annotated[str, typer.Option(help="Suffix of the files of a folder: .nii.gz, .nii, .nrrd, .mha, .mgz.")] = "",
+    to: Annotated[
+        str, typer.Option(help="Suffix of the files of a folder: .nii.gz, .nii, .nrrd, .mha, .mgz, .png.")
+    ] = "",
     jobs: Annotated[int, typer.Option(help="Files at a time.")] = 1,
 ) -> None:
-    """Convert NRRD, MetaImage, Analyze, MGH or NIfTI scans; voxels keep their values and places."""
+    """Convert NRRD, MetaImage, Analyze, MGH or NIfTI scans and pictures; voxels keep their values and places."""
     from mstl.data import convert as conversion
 
     if not source.is_dir():

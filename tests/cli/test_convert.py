@@ -58,8 +58,8 @@ def test_failures_are_listed_at_the_end_and_exit_with_1(run, tmp_path):
         (("gone.nrrd", "a.nii"), "does not exist"),
         (("one.nii", "one.nii"), "exists"),
         (("one.nii", "a.nii", "--to", ".mha"), "does not end in .mha"),
-        (("one.nii", "a.png"), "does not end in"),
-        ((".", "out", "--to", ".png"), "cannot be written"),
+        (("one.nii", "a.jpg"), "does not end in"),
+        ((".", "out", "--to", ".jpg"), "cannot be written"),
         ((".", "out", "--jobs", "0"), "jobs is 0"),
     ],
 )

@@ -14,7 +14,7 @@ from mstl.data.formats.mat_files import open_mat
 from mstl.data.formats.meta_header import read_meta_header
 from mstl.data.formats.nibabel_files import open_nibabel, pair_of, write_nibabel
 from mstl.data.formats.nrrd_header import read_nrrd_header
-from mstl.data.formats.pictures import PICTURES, SLICES, open_picture, write_picture
+from mstl.data.formats.pictures import PICTURE_AFFINE, PICTURES, SLICES, open_picture, write_picture
 from mstl.data.formats.scan import Scan
 from mstl.data.grid import Grid
 from mstl.data.selector import array_of, file_of
@@ -98,6 +98,8 @@ def write_scan(path: str | Path, data: np.ndarray, affine: np.ndarray) -> None:
     if suffix_of(path) not in WRITTEN:
         raise InputError(f"{path} does not end in {', '.join(WRITTEN)}. Give the output one of these suffixes.")
     stored = _stored(path, data)
+    if suffix_of(path) in PICTURES and Grid(data.shape[:3], affine).difference(Grid(data.shape[:3], PICTURE_AFFINE)):
+        raise InputError(f"{path} is a picture, in which the scan's place in the world would be lost. Use .nii.gz.")
     with whole_file(path) as temporary:
         try:
             _WRITERS[suffix_of(path)](temporary, data.astype(stored, copy=False), affine)

@@ -21,7 +21,8 @@ FLUID_CUT = 0.3
 _MASK = "fluid"
 _CLASSES = {"uint8": "u1", "int8": "i1", "uint16": "u2", "int16": "i2", "uint32": "u4", "int32": "i4", "double": "f8",
             "single": "f4", "logical": "u1", "int64": "i8", "uint64": "u8"}  # fmt: skip
-_BROKEN = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, zlib.error)
+_BROKEN = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RuntimeError,
+           zlib.error)  # fmt: skip
 _READERS = 2  # of a file, whose masks stay in memory while its sections are read one after the other
 
 

@@ -1,6 +1,7 @@
 """Pictures as scans: a 2D image file without a place in the world is a volume of one slice."""
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ PICTURES = (".png", ".bmp", ".tif", ".tiff")
 SLICES = ".mat"  # arrays of MATLAB, whose sections have no place in the world either
 
 _DTYPES = {"1": "u1", "L": "u1", "P": "u1", "I": "i4", "F": "f4", "LA": "u1", "La": "u1", "RGB": "u1", "RGBA": "u1"}
+_BROKEN = (OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, AttributeError,
+           struct.error)  # fmt: skip
 _DEEP = "I;16"  # modes of 16 bit begin so, with the order of bytes after it
 
 
@@ -35,11 +38,11 @@ def open_picture(path: Path) -> Scan:
     The affine is `PICTURE_AFFINE`: distances are in pixels. Raises `InputError` where the file is none of these, holds
     several images, is truncated or declares more pixels than it can hold, and, when values are read, on colours.
     """
-    with _opened(path) as image:
+    with _opened(path) as (image, images):
         columns, rows = image.size
         check_size(path, (rows, columns), itemsize=1, skipped=0, stored=8 * path.stat().st_size, packed=True)
-        if getattr(image, "n_frames", 1) > 1:
-            raise InputError(f"{path} holds {image.n_frames} images; one is expected. Save each as a file of its own.")
+        if images > 1:
+            raise InputError(f"{path} holds {images} images; one is expected. Save each as a file of its own.")
         dtype = "u2" if image.mode.startswith(_DEEP) else _DTYPES.get(image.mode)
         if dtype is None or (len(image.getbands()) > 1 and ";16" in str(image.tile)):
             raise no_real_numbers(path, f"pixels of mode {image.mode}")
@@ -62,25 +65,26 @@ def write_picture(path: Path, data: np.ndarray, affine: np.ndarray = PICTURE_AFF
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The image file; what Pillow says of its header becomes one line."""
+def _opened(path: Path) -> Iterator[tuple[Image.Image, int]]:
+    """The image file and how many images it holds; what Pillow says of its header becomes one line."""
     try:
         image = Image.open(path, formats=("PNG", "BMP", "TIFF"))
+        images = getattr(image, "n_frames", 1)
     except Image.DecompressionBombError as error:
         raise unreadable(path, "a picture", error) from error
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, OverflowError) as error:
+    except _BROKEN as error:
         reason = OSError("it is no PNG, BMP or TIFF, or its header is damaged")
         raise unreadable(path, "a picture", reason) from error
     with image:
-        yield image
+        yield image, images
 
 
 def _values(path: Path) -> np.ndarray:
     """Pixels `(rows, columns, 1)`; raises `InputError` where the file ends too soon or shows colours."""
-    with _opened(path) as image:
+    with _opened(path) as (image, _):
         try:
             image.load()
-        except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
+        except _BROKEN as error:
             raise damaged(path, error) from error
         pixels = _of_palette(image) if image.mode == "P" else np.asarray(image)
     if pixels.ndim == 3:

@@ -78,7 +78,7 @@ def test_other_whole_numbers_are_written_in_as_few_bits_as_hold_them(tmp_path):
         (np.zeros((4, 4, 1), np.float32), PICTURE_AFFINE, "whole numbers from 0 to 65535"),
         (np.full((4, 4, 1), -1, np.int16), PICTURE_AFFINE, "whole numbers from 0 to 65535"),
         (np.full((4, 4, 1), 65536, np.int32), PICTURE_AFFINE, "whole numbers from 0 to 65535"),
-        (np.zeros((4, 4, 1), np.uint8), np.eye(4), "its format cannot hold this grid"),
+        (np.zeros((4, 4, 1), np.uint8), np.eye(4), "place in the world would be lost"),
     ],
 )
 def test_what_a_picture_cannot_hold_is_an_error_and_leaves_no_file(tmp_path, data, affine, message):
