@@ -25,7 +25,7 @@ def draw_overlay(
     reference's lesion a white one. Words in these colours say what they are.
     """
     factor = -(-SIDE // min(image.shape))
-    canvas = cv2.cvtColor(_grey(_enlarged(image, factor)), cv2.COLOR_GRAY2RGB)
+    canvas = cv2.cvtColor(shades(_enlarged(image, factor)), cv2.COLOR_GRAY2RGB)
     unit = min(canvas.shape[:2]) / SIDE
     words = {}
     if reference is not None:
@@ -52,7 +52,8 @@ def _enlarged(image: np.ndarray, factor: int) -> np.ndarray:
     return cv2.resize(np.ascontiguousarray(image, np.float32), size, interpolation=cv2.INTER_LINEAR)
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def shades(image: np.ndarray) -> np.ndarray:
+    """Greys uint8 from black to white of an image `(H, W)`, its few extreme values cut."""
     low, high = np.percentile(image, RANGE)
     return np.rint(255 * np.clip((image - low) / max(high - low, np.finfo(np.float32).tiny), 0, 1)).astype(np.uint8)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mstl.data.cohort import Case
+from mstl.data.formats.pictures import is_picture
 from mstl.data.grid import Grid, oriented, resample
 from mstl.data.volume import Volume, read_grid, read_volume
 from mstl.errors import InputError
@@ -31,6 +32,7 @@ class ShownCase:
     probability: np.ndarray | None
     grid: Grid
     labels: tuple[int, ...] = ()
+    is_picture: bool = False
 
 
 def read_case(case: Case, predictions: str | Path) -> ShownCase:
@@ -61,6 +63,7 @@ def read_case(case: Case, predictions: str | Path) -> ShownCase:
         probability=_turned(read_lesion_probability(soft, labels=labels), grid) if known else None,
         grid=grid,
         labels=labels,
+        is_picture=is_picture(prediction.path),
     )
 
 

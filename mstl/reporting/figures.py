@@ -80,19 +80,30 @@ def qc_sheet(case: PreparedCase, *, slices: int = 5) -> Figure:
     return sheet(rows, heights=heights, spacing=case.spacing, title=case.name, legend=legend)
 
 
-def sheet(rows: Sequence[tuple], *, heights, spacing, title: str, legend: Mapping[str, dict]) -> Figure:
+def sheet(
+    rows: Sequence[tuple],
+    *,
+    heights: Sequence[float] | None,
+    spacing: Sequence[float],
+    title: str,
+    legend: Mapping[str, dict],
+    inches: float = PANEL_INCHES,
+) -> Figure:
     """Panels of `rows`, each (name, slices `(N, H, W)` or `(N, H, W, 3)`, masks as (masks `(N, H, W)`, style)).
 
     Slices of three channels are colours, those of the first row have one. A style is what `Axes.contour` takes, and
-    under "fill" how much the inside is coloured, 0 (not) to 1. `heights` are the mm written on the slices, `spacing` is
-    that of D, H, W; `legend` holds a style a name.
+    under "fill" how much the inside is coloured, 0 (not) to 1. `heights` are the mm written on the slices; None is of
+    pictures, which are shown whole and have no sides. `spacing` is that of D, H, W; `legend` holds a style a name;
+    `inches` is the width of a panel.
     """
-    top, bottom, left, right = bounding_box(foreground(rows[0][1]).any(axis=0), margin=4)
+    sections = rows[0][1]
+    shown = np.ones(sections.shape[1:3], bool) if heights is None else foreground(sections).any(axis=0)
+    top, bottom, left, right = bounding_box(shown, margin=4)
     shape = (bottom - top) * spacing[1], (right - left) * spacing[2]
-    width = PANEL_INCHES * len(heights)
-    body = PANEL_INCHES * shape[0] / shape[1] * len(rows)
+    width = inches * len(sections)
+    body = inches * shape[0] / shape[1] * len(rows)
     figure = Figure(figsize=(width, body + HEADER_INCHES), facecolor=NIGHT)
-    grid = figure.subplots(len(rows), len(heights), squeeze=False)
+    grid = figure.subplots(len(rows), len(sections), squeeze=False)
     figure.subplots_adjust(0, 0, 1, body / (body + HEADER_INCHES), 0.01, 0.01)
     for line, (name, sections, outlines) in zip(grid, rows, strict=True):
         picture = shaded(sections) if sections.ndim == 3 else sections
@@ -104,7 +115,8 @@ def sheet(rows: Sequence[tuple], *, heights, spacing, title: str, legend: Mappin
                 if masks[index].any():
                     _draw_mask(axes, masks[index], **style)
             axes.set(xlim=(left - 0.5, right - 0.5), ylim=(bottom - 0.5, top - 0.5))
-            _write_corners(axes, ("R", "L", f"z {round(heights[index]):+d} mm", name if index == 0 else ""))
+            if heights is not None:
+                _write_corners(axes, ("R", "L", f"z {round(heights[index]):+d} mm", name if index == 0 else ""))
     _head(figure, title, legend)
     return figure
 
@@ -139,33 +151,34 @@ def _head(figure: Figure, title: str, legend: Mapping[str, dict]) -> None:
                       frameon=False, labelcolor="white", fontsize=10, handlelength=2.6)
 
 
-def volume_agreement(scores: pd.DataFrame) -> Figure:
+def volume_agreement(scores: pd.DataFrame, *, pictures: bool = False) -> Figure:
     """Lesion volume of prediction against reference (ml, symmetric log axes), and their difference.
 
-    `scores` has the columns case, reference_ml and prediction_ml. From three cases on, the mean difference
-    and the limits of agreement (mean +- 1.96 standard deviations; Bland and Altman 1986,
+    `scores` has the columns case, reference_ml and prediction_ml; of `pictures` these hold pixels. From three cases on,
+    the mean difference and the limits of agreement (mean +- 1.96 standard deviations; Bland and Altman 1986,
     doi 10.1016/S0140-6736(86)90837-8) are drawn.
     """
     truth, found = scores["reference_ml"].to_numpy(float), scores["prediction_ml"].to_numpy(float)
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.35))
-    limit = 10.0 ** max(np.ceil(np.log10(max(truth.max(), found.max(), 0.1) * 1.05)), 0)
-    _log_axis(left, "x", limit)
-    _log_axis(left, "y", limit)
+    what, least = ("area, pixels", 10) if pictures else ("volume, ml", 0.1)
+    limit = 10.0 ** max(np.ceil(np.log10(max(truth.max(), found.max(), least) * 1.05)), np.log10(least) + 1)
+    _log_axis(left, "x", limit, least)
+    _log_axis(left, "y", limit, least)
     left.plot([0, limit], [0, limit], color=INK, lw=1, ls="--")
     left.scatter(truth, found, s=46, color=BLUE, alpha=0.85, linewidths=0)
-    left.set(xlim=(-0.03, limit), ylim=(-0.03, limit), aspect="equal")
-    tidy(left, title="Lesion volume, ml")
+    left.set(xlim=(-0.3 * least, limit), ylim=(-0.3 * least, limit), aspect="equal")
+    tidy(left, title=f"Lesion {what}")
     _name_axes(left, "Reference", "Prediction")
 
     difference, mean = found - truth, (found + truth) / 2
-    _log_axis(right, "x", limit)
+    _log_axis(right, "x", limit, least)
     right.axhline(0, color=INK, lw=1, ls="--")
     right.scatter(mean, difference, s=46, color=BLUE, alpha=0.85, linewidths=0)
-    right.set_xlim(-0.03, limit)
+    right.set_xlim(-0.3 * least, limit)
     if len(difference) >= 3:
         _limits_of_agreement(right, difference)
-    tidy(right, title="Prediction minus reference, ml")
+    tidy(right, title=f"Prediction minus reference, {what.rpartition(' ')[2]}")
     _name_axes(right, "Mean of both", "Difference")
     if len(scores) <= 8:
         for name, *point in zip(scores["case"], truth, found, mean, difference, strict=True):
@@ -174,10 +187,10 @@ def volume_agreement(scores: pd.DataFrame) -> Figure:
     return figure
 
 
-def _log_axis(axes: Axes, name: str, limit: float) -> None:
-    """Symmetric log scale of axis x or y from 0 to the decade `limit`, with plain numbers."""
-    ticks = [0, *10.0 ** np.arange(-1, np.log10(limit) + 0.5)]
-    axes.set(**{f"{name}scale": SymmetricalLogScale(None, linthresh=0.1, linscale=0.4)})
+def _log_axis(axes: Axes, name: str, limit: float, least: float) -> None:
+    """Symmetric log scale of axis x or y from 0 to the decade `limit`, linear up to `least`, with plain numbers."""
+    ticks = [0, *10.0 ** np.arange(np.log10(least), np.log10(limit) + 0.5)]
+    axes.set(**{f"{name}scale": SymmetricalLogScale(None, linthresh=least, linscale=0.4)})
     axis = {"x": axes.xaxis, "y": axes.yaxis}[name]
     axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     axis.set_ticks([], minor=True)

@@ -12,9 +12,12 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from mstl.data.cohort import Cohort
+from mstl.data.formats.pictures import is_picture
 from mstl.errors import InputError
 from mstl.evaluation.maps import predicted_names
+from mstl.evaluation.scores import PICTURE_RULE, in_pixels
 from mstl.files import read_json, write_text
+from mstl.reporting import pictures
 from mstl.reporting.cases import ShownCase, read_case
 from mstl.reporting.class_figures import class_curves, class_sheet
 from mstl.reporting.curves import best_epoch, learning_curves, minima_of
@@ -88,6 +91,7 @@ def write_report(
     history = read_history(run, needed=("epoch", "loss", "dice"))
     table, conventions = _read_scores(scores)
     shown, left_out = _select_cases(predictions, cohort, table, sheets)
+    flat = PICTURE_RULE in conventions or any(is_picture(path) for case in shown for path in case.images.values())
     context = {
         "run": run.resolve().name,
         "folder": str(run),
@@ -103,7 +107,9 @@ def write_report(
         "curves": Markup(to_svg(learning_curves(history, minima=minima_of(experiment, history)))),
         "class_curves": _svg(class_curves(history)),
         "scores": _scores_section(table, conventions, [case.name for case in shown]),
-        "volumes": _svg(None if table is None else volume_agreement(table)),
+        "volumes": _svg(None if table is None else volume_agreement(table, pictures=PICTURE_RULE in conventions)),
+        "flat": flat,
+        "pooled": pictures.pooled_sentence(scores) if flat else "",
         "regions": regions_section(scores),
         "uncertainty": uncertainty_section(run, experiment, shown, predictions=predictions, scores=scores),
         "left_out": left_out,
@@ -137,7 +143,7 @@ def _write_pretraining_report(run: Path, kind: str, *, out: str | Path | None) -
 
 
 def _read_scores(scores: str | Path | pd.DataFrame | None) -> tuple[pd.DataFrame | None, str]:
-    """Scores, lowest Dice first and cases with an empty reference last; and the header's conventions."""
+    """Scores, lowest Dice first, cases with an empty reference last, pictures' in pixels; the header's conventions."""
     if scores is None:
         return None, ""
     conventions, name = "", "Scores"
@@ -149,6 +155,7 @@ def _read_scores(scores: str | Path | pd.DataFrame | None) -> tuple[pd.DataFrame
         lack = f"no column {', '.join(missing)}" if missing else "no case"
         raise InputError(f"{name} has {lack}. Write it with 'mstl evaluate'.")
     empty = scores["empty_reference"] if "empty_reference" in scores else scores["reference_ml"] == 0
+    scores = in_pixels(scores) if PICTURE_RULE in conventions else scores
     scores = scores.assign(case=scores["case"].astype(str), empty_reference=empty.astype(bool))
     return scores.sort_values(["empty_reference", "dice"], ignore_index=True), conventions
 
@@ -183,7 +190,7 @@ def _pictures(cases: Sequence, predictions: str | Path | None, table: pd.DataFra
         value = dice.get(shown.name, np.nan)
         overlays.append({"id": f"case-{number}", "name": shown.name, "modality": shown.modality, "labels": shown.labels,
                          "picture": _sheet_uri(shown, value), "alt": _describe(shown, value)})
-        if viewer is None and shown.probability is not None:
+        if viewer is None and shown.probability is not None and not shown.is_picture:
             viewer = {"name": shown.name, "modality": shown.modality,
                       "page": probability_viewer(shown.image, shown.probability, grid=shown.grid)}
     return {"overlays": overlays, "viewer": viewer}
@@ -191,6 +198,9 @@ def _pictures(cases: Sequence, predictions: str | Path | None, table: pd.DataFra
 
 def _sheet_uri(shown: ShownCase, dice: float) -> str:
     title = f"{shown.name}   Dice {dice:.3f}" if np.isfinite(dice) else shown.name
+    if shown.is_picture:
+        arrays = shown.image, shown.reference, shown.prediction
+        return to_png_uri(pictures.picture_sheet(*arrays, title=title, labels=shown.labels))
     draw = partial(class_sheet, labels=shown.labels) if shown.labels else overlay_sheet
     return to_png_uri(draw(
         shown.image, shown.reference, shown.prediction,
@@ -201,7 +211,8 @@ def _sheet_uri(shown: ShownCase, dice: float) -> str:
 def _describe(shown: ShownCase, dice: float) -> str:
     score = f", Dice {dice:.3f}" if np.isfinite(dice) else ""
     what = "labels" if shown.labels else "outlines"
-    return f"Axial {shown.modality} slices of {shown.name} with {what} of reference and prediction{score}"
+    image = f"{shown.modality} image" if shown.is_picture else f"Axial {shown.modality} slices"
+    return f"{image} of {shown.name} with {what} of reference and prediction{score}"
 
 
 def _threshold(run: Path, predictions: str | Path | None) -> dict | None:
@@ -240,7 +251,8 @@ def _answer(table: pd.DataFrame | None, history: pd.DataFrame, threshold: dict |
 def _scores_section(table: pd.DataFrame | None, conventions: str, shown: Sequence[str]) -> dict | None:
     if table is None:
         return None
-    columns = {name: about for name, about in COLUMNS.items() if name in table}
+    about = COLUMNS | (pictures.COLUMNS if PICTURE_RULE in conventions else {})
+    columns = {name: words for name, words in about.items() if name in table}
     medians = table.loc[~table["empty_reference"], list(columns)].median()
     links = {name: f"case-{number}" for number, name in enumerate(shown, start=1)}
     return {"columns": columns, "rows": as_rows(table), "links": links, "conventions": conventions,
