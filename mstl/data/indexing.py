@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mstl.data.case import FILES, MODALITIES, Case, nearest
 from mstl.data.layouts import GLOB, LAYOUTS, find_layout
-from mstl.data.layouts.found import CONSENSUS, Findings, Found, LeftOut, check_folder, has_image
+from mstl.data.layouts.found import CONSENSUS, UNKNOWN_NAME, Findings, Found, LeftOut, check_folder, has_image
 from mstl.data.layouts.patterns import find_by_patterns, one_file_of
 from mstl.data.layouts.variants import Key, key_of, of_one_variant
 from mstl.errors import InputError
@@ -55,7 +55,7 @@ def index_scans(
         narrowing = _narrowing(patterns)
         findings, order = known.find(root), known.variants
         if not has_image(findings.files):
-            raise InputError(_nothing_found(root, layout, known.example))
+            raise InputError(_nothing_found(root, layout, known.example, findings.left_out))
         if known.remark and any(file.column == "mask" for file in findings.files):
             findings.notes.append(known.remark)
     files, left_out, notes = of_one_variant(findings, order, variant)
@@ -99,14 +99,16 @@ def _narrowing(patterns: str | Mapping[str, str] | None) -> Mapping[str, str]:
     return patterns or {}
 
 
-def _nothing_found(root: Path, layout: str, example: str) -> str:
-    """What to say where a tree is not of the layout: what was sought, and which layouts it may be of."""
+def _nothing_found(root: Path, layout: str, example: str, left_out: Iterable[LeftOut]) -> str:
+    """What to say where a tree is not of the layout: what was sought, what was left out, which layouts it may be of."""
     fitting = []
     for name, other in LAYOUTS.items():
         with suppress(InputError):
             if has_image(other.find(root).files):
                 fitting.append(name)
-    hint = f"It looks like {' or '.join(fitting)}." if fitting else "Check root and layout."
+    known = next((item for item in left_out if item.reason != UNKNOWN_NAME), None)
+    seen = f"{known.path.name} for one was left out: {known.reason}. " if known else ""
+    hint = f"It looks like {' or '.join(fitting)}." if fitting else f"{seen}Check root and layout."
     return f"Nothing below {root} is laid out as {layout} (such as {example}). {hint}"
 
 

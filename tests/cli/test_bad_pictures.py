@@ -146,6 +146,12 @@ def test_sections_that_nobody_annotated_are_left_out_and_never_taken_for_empty(p
     assert_one_line(ended, "needs masks by two raters. There are masks by 1")
 
 
+def test_a_set_that_nobody_annotated_is_one_line_that_says_so(index, tmp_path):
+    given = arrays() | {"manualFluid1": np.full((20, 24, 5), np.nan)}
+    ended = index(write_mat(tmp_path / "mat", **given))
+    assert_one_line(ended, r"Subject_01\.mat#0 for one was left out: no expert annotated it")
+
+
 def test_a_mask_that_was_not_annotated_is_refused_where_it_is_named(mstl, tmp_path):
     write_mat(tmp_path, **arrays())
     table = tmp_path / "cohort.csv"
