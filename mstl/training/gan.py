@@ -63,7 +63,8 @@ class Pix2Pix(keras.Model):
     ) -> None:
         """Set an optimizer for each network and make their variables; under mixed_float16 their losses are scaled."""
         super().compile(optimizer=generator_optimizer)
-        self.discriminator_optimizer = self._get_optimizer(discriminator_optimizer)
+        if self.discriminator:
+            self.discriminator_optimizer = self._get_optimizer(discriminator_optimizer)
         for optimizer, network in zip(self.optimizers, self.networks, strict=True):
             optimizer.build(network.trainable_variables)
 
@@ -75,7 +76,7 @@ class Pix2Pix(keras.Model):
     @property
     def optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
         """Those of the `networks`."""
-        return (self.optimizer, self.discriminator_optimizer)[: len(self.networks)]
+        return (self.optimizer, self.discriminator_optimizer) if self.discriminator else (self.optimizer,)
 
     @property
     def weights(self) -> list[tf.Variable]:
