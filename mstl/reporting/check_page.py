@@ -13,12 +13,14 @@ from mstl.data.checks.finding import LEVELS, Finding, by_case, count_levels
 from mstl.data.checks.labels import labels_told
 from mstl.data.checks.pose import Pose
 from mstl.data.cohort import Case
+from mstl.data.formats.pictures import is_picture
 from mstl.data.grid import Grid, oriented, resample
 from mstl.data.volume import Volume, read_volume
 from mstl.errors import InputError
 from mstl.files import write_text
 from mstl.reporting.class_figures import class_sheet
 from mstl.reporting.figures import overlay_sheet, to_png_uri
+from mstl.reporting.pictures import picture_sheet
 from mstl.reporting.slices import slice_heights
 from mstl.reporting.template import render
 
@@ -40,6 +42,7 @@ class _Shown:
     suspected: np.ndarray | None
     grid: Grid
     labels: tuple[int, ...] = ()
+    is_picture: bool = False
 
 
 def write_check_page(
@@ -98,10 +101,15 @@ def _row(case: Case, findings: Sequence[Finding], labels: tuple[int, ...] | None
 
 
 def _describe(case: Case, shown: _Shown) -> str:
-    return f"Axial {shown.modality} slices of {case.name} with its mask's {'labels' if shown.labels else 'outline'}"
+    what = f"The {shown.modality} image" if shown.is_picture else f"Axial {shown.modality} slices"
+    return f"{what} of {case.name} with its mask's {'labels' if shown.labels else 'outline'}"
 
 
 def _picture(case: Case, shown: _Shown) -> str:
+    if shown.is_picture:
+        title = f"{case.name}   {shown.modality}"
+        figure = picture_sheet(shown.image, shown.mask, None, title=title, labels=shown.labels)
+        return to_png_uri(figure, dpi=PIXELS_PER_INCH)
     draw = partial(class_sheet, labels=shown.labels) if shown.labels else partial(overlay_sheet, names=NAMES)
     return to_png_uri(draw(
         shown.image, shown.mask, shown.suspected, spacing=shown.grid.spacing, title=f"{case.name}   {shown.modality}",
@@ -127,6 +135,7 @@ def _read(case: Case, findings: Sequence[Finding], labels: tuple[int, ...]) -> _
         suspected=suspected,
         grid=grid,
         labels=labels,
+        is_picture=is_picture(scan.path),
     )
 
 

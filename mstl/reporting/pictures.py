@@ -27,7 +27,7 @@ COLUMNS = {  # of scores.csv: (heading, explanation, digits), as `page.COLUMNS`
 def picture_sheet(
     image: np.ndarray,
     reference: np.ndarray | None,
-    prediction: np.ndarray,
+    prediction: np.ndarray | None,
     *,
     title: str,
     labels: Sequence[int] = (),

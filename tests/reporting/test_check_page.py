@@ -3,10 +3,12 @@ import re
 
 import pytest
 
+from mstl.data.case import Case
 from mstl.data.check import check_cohort
 from mstl.data.checks.finding import Finding
 from mstl.reporting.check_page import write_check_page
 from tests.corpus import FAULTS, copy_case, write_case
+from tests.pictures import fluid, grey, save
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +74,12 @@ def test_labels_are_drawn_as_such_unless_a_mask_seems_misplaced(planted, tmp_pat
     text = write_check_page(cases, check_cohort(cases), out=tmp_path / "x.html").read_text()
     assert "slices of labelled with its mask&#39;s labels" in text
     assert "slices of mirrored with its mask&#39;s outline" in text
+
+
+def test_pictures_are_drawn_whole_and_not_as_slices_of_a_head(tmp_path):
+    image, mask = save(tmp_path / "a.png", grey(size=(40, 48))), save(tmp_path / "m.png", fluid((40, 48)))
+    cases = [Case("one", images={"oct": image}, mask=mask), Case("two", images={"oct": image})]
+    page = write_check_page(cases, check_cohort(cases), out=tmp_path / "check.html").read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert "The oct image of one with its mask&#39;s outline" in page
+    assert "Axial" not in page
