@@ -41,14 +41,14 @@ def _print(found: Agreement) -> None:
     """A row a case, and the two means that people quote."""
     from rich.table import Table
 
+    from mstl.evaluation.scores import in_pixels
+
     first, second = found.raters
-    columns = {
-        "dice": "Dice", "lesion_f1": "lesion F1", "reference_ml": f"ml, rater {first}",
-        "prediction_ml": f"ml, rater {second}",
-    }  # fmt: skip
-    table = Table("case", *map(escaped, columns.values()))
-    for row in found.scores.to_dict("records"):
-        table.add_row(escaped(row["case"]), *(f"{row[column]:.3g}" for column in columns))
+    size, digits = ("pixels", ".0f") if found.pictures else ("ml", ".3g")
+    table = Table("case", "Dice", "lesion F1", *(escaped(f"{size}, rater {name}") for name in found.raters))
+    for row in (in_pixels(found.scores) if found.pictures else found.scores).to_dict("records"):
+        sizes = (f"{row[column]:{digits}}" for column in ("reference_ml", "prediction_ml"))
+        table.add_row(escaped(row["case"]), f"{row['dice']:.3g}", f"{row['lesion_f1']:.3g}", *sizes)
     console.print(table)
     marked, everything = found.marked, found.pooled.iloc[0]
     told = f"Raters {first} and {second}: mean Dice {marked['dice'].mean():.3f} over {len(marked)} cases in which one "

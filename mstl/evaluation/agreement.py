@@ -16,10 +16,10 @@ from mstl.data.labels import checked_labels
 from mstl.data.layouts.found import CONSENSUS
 from mstl.data.volume import read_mask
 from mstl.errors import InputError
-from mstl.evaluation.evaluate import CONVENTIONS, PICTURE_RULE
+from mstl.evaluation.evaluate import CONVENTIONS
 from mstl.evaluation.pairs import Pair
 from mstl.evaluation.pooled import PooledTable
-from mstl.evaluation.scores import COLUMNS, score_case
+from mstl.evaluation.scores import COLUMNS, PICTURE_RULE, score_case
 from mstl.files import write_text
 
 AGREEMENT_RULE = (
@@ -34,12 +34,13 @@ class Agreement:
     """What two `raters` have in common: `scores`, a row a case, and `pooled` over all cases and each subject.
 
     `scores` has the columns of `scores.csv` (`mstl.evaluation.scores.COLUMNS`), `pooled` those of
-    `mstl.evaluation.pooled.PooledTable`.
+    `mstl.evaluation.pooled.PooledTable`. `pictures`: the cases are pictures, see `PICTURE_RULE`.
     """
 
     raters: tuple[str, str]
     scores: pd.DataFrame
     pooled: pd.DataFrame
+    pictures: bool
 
     @property
     def marked(self) -> pd.DataFrame:
@@ -79,10 +80,10 @@ def rater_agreement(
         pooled.add(pair)
         if progress is not None:
             progress(pair.case.name)
-    found = Agreement(both, pd.DataFrame(rows, columns=list(COLUMNS)), pooled.rows())
+    pictures = all(is_picture(path) for case in cases for path in case.images.values())
+    found = Agreement(both, pd.DataFrame(rows, columns=list(COLUMNS)), pooled.rows(), pictures)
     if out is not None:
-        rules = [AGREEMENT_RULE.format(*both), *CONVENTIONS]
-        rules += [PICTURE_RULE] * any(is_picture(path) for case in cases for path in case.images.values())
+        rules = [AGREEMENT_RULE.format(*both), *CONVENTIONS] + [PICTURE_RULE] * pictures
         table = found.scores.to_csv(index=False, na_rep="nan", lineterminator="\n")
         write_text(out, "".join(f"# {rule}\n" for rule in rules) + table)
         pooled.write(out)

@@ -139,5 +139,6 @@ def test_pictures_are_compared_too_in_pixels(tmp_path):
         data[corner : corner + 4, 2:7] = 1
         write_volume(tmp_path / folder / "img_0.png", data[..., None], PICTURE_AFFINE)
     found = rater_agreement(index_scans(tmp_path, layout="oct-dme"), out=tmp_path / "agreement.csv")
+    assert found.pictures
     assert found.scores[["dice", "hausdorff95_mm"]].iloc[0].tolist() == [0.5, 2]
     assert "1000 pixels are 1 ml" in (tmp_path / "agreement.csv").read_text("utf-8")
