@@ -86,7 +86,7 @@ def phantom(
     skull: Annotated[bool, typer.Option("--skull", help="Leave the head around the brain; raw scans have it.")] = False,
     disease: Annotated[
         str,
-        typer.Option(help="ms; tumour: masks of BraTS' labels 1, 2, 4; dme: OCT of eyes, only subjects and seed count."),
+        typer.Option(help="ms; tumour: masks of BraTS' labels 1, 2, 4; dme: OCT of eyes, by subjects and seed alone."),
     ] = "ms",
     modalities: Annotated[str, typer.Option(help="Comma-separated; default: flair,t1,t2, of a tumour t1ce too.")] = "",
     randomise: Annotated[float, typer.Option(help="0 usual contrasts to 1 strongly randomised.")] = 0.0,
