@@ -24,10 +24,12 @@ class BinAveragePooling2D(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Average."""
-        values, shape = tf.cast(inputs, tf.float32), tf.shape(inputs)
-        down, across = _shares(shape[1], self.bins), _shares(shape[2], self.bins)
-        rows = tf.einsum("nhwc,ph->npwc", values, down)
-        return tf.cast(tf.einsum("npwc,qw->npqc", rows, across), inputs.dtype)
+        count, height, width, _ = tf.unstack(tf.shape(inputs))
+        channels, bins = inputs.shape[-1], self.bins
+        values = tf.reshape(tf.cast(inputs, tf.float32), (count, height, width * channels))
+        rows = tf.reshape(tf.matmul(_shares(height, bins), values), (count * bins, width, channels))
+        averages = tf.reshape(tf.matmul(_shares(width, bins), rows), (count, bins, bins, channels))
+        return tf.cast(averages, inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple) -> tf.TensorShape:
         """The bins' number in place of both sides."""
