@@ -12,6 +12,7 @@ from mstl.data.prepare_case import prepare_case
 from mstl.data.prepared import PreparedCase, to_native
 from mstl.data.volume import read_mask, read_volume, write_volume
 from mstl.errors import InputError
+from tests.pictures import save_subject
 
 MODALITIES = ("flair", "t1")
 
@@ -164,3 +165,14 @@ def test_a_damaged_case_is_prepared_again(tmp_path, make_case, damage):
     prepare_case(case, folder, preparation=Preparation(MODALITIES))
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".npy"} == before
     assert PreparedCase(folder).has_mask
+
+
+def test_masks_of_two_readers_in_one_file_make_two_fingerprints(tmp_path):
+    path = save_subject(tmp_path / "Subject_01.mat")
+    found = []
+    for reader in ("manualFluid1", "manualFluid2"):
+        case = Case("s", images={"oct": f"{path}#1"}, mask=f"{path}#{reader}:1")
+        folder = prepare_case(case, tmp_path / reader, preparation=Preparation(("oct",), normalise="max"))
+        found.append(PreparedCase(folder))
+    assert found[0].record["fingerprint"] != found[1].record["fingerprint"]
+    assert not np.array_equal(found[0].mask, found[1].mask)
