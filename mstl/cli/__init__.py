@@ -187,7 +187,7 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="cohort.csv, prepared folder, or flair=a.nii.gz t1=b.nii.gz; default: the run's test subjects.",
+            help="cohort.csv, prepared folder, flair=a.nii.gz t1=b.nii.gz, or oct=a.png; default: the test subjects.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -195,12 +195,12 @@ def predict(
     subjects: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
     threshold: Annotated[float | None, typer.Option(help="Default: the run's, see 'mstl threshold'.")] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Average with the mirrored images: slower.")] = False,
-    overlap: Annotated[float | None, typer.Option(help="Of a 3D model's windows, 0 to 1; default: the run's.")] = None,
+    overlap: Annotated[float | None, typer.Option(help="Of neighbouring windows, 0 to 1; default: the run's.")] = None,
     weights: Annotated[str, typer.Option(help="best or last")] = "best",
     samples: Annotated[int, typer.Option(help="Networks drawn from a Bayesian run: maps of uncertainty too.")] = 0,
     seed: Annotated[int, typer.Option(help="Which networks are drawn.")] = 0,
 ) -> None:
-    """Segment scans: a mask and a probability map each, on the scanner's own grid."""
+    """Segment scans: a mask and a probability map each, on the scanner's own grid; of pictures an overlay too."""
     cases = read_input(inputs) if inputs else mstl.Run(run).prepared("test")
     cases = cases.select(split(subjects)) if subjects else cases
     with progress("Predicting", len(cases) * max(samples, 1)) as step:

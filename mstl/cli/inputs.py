@@ -8,6 +8,7 @@ import typer
 
 import mstl
 from mstl.cli.terminal import pairs
+from mstl.data.selector import volume_of
 from mstl.errors import InputError
 
 CohortFile = Annotated[Path, typer.Argument(help="cohort.csv", show_default=False)]
@@ -41,6 +42,7 @@ def are_pairs(inputs: list[str]) -> bool:
 
 
 def one_case(files: dict[str, str]) -> mstl.Cohort:
-    """The case of files by column (flair, t1, ..., mask, brain_mask), named as the first file is."""
-    name = Path(next(iter(files.values()))).name.split(".")[0]
-    return mstl.Cohort([mstl.Case.of_files(files, subject=name)])
+    """The case of files by column (flair, t1, ..., mask, brain_mask), named as the first file is, `x.mat#3` x_3."""
+    first = Path(next(iter(files.values()))).name
+    name, number = first.split(".")[0], volume_of(first)
+    return mstl.Cohort([mstl.Case.of_files(files, subject=name if number is None else f"{name}_{number}")])

@@ -15,7 +15,7 @@ from mstl.errors import InputError
 def prepare(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT", help="cohort.csv, or flair=a.nii.gz t1=b.nii.gz.", show_default=False),
+        typer.Argument(metavar="INPUT", help="cohort.csv, flair=a.nii.gz t1=b.nii.gz, oct=a.png.", show_default=False),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.", show_default=False)],
     modalities: Annotated[str, typer.Option(help="Comma-separated, reference first; default: what all have.")] = "",

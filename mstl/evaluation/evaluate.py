@@ -72,8 +72,8 @@ def evaluate(
         raise InputError(f"Regions {', '.join(regions)} were given for masks of one class. Pass --labels too.")
     scores = pd.DataFrame(rows, columns=list(COLUMNS))
     if out is not None:
-        conventions = (*CONVENTIONS, PICTURE_RULE) if any(is_picture(case.mask) for case in cases) else CONVENTIONS
-        _write(Path(out), scores, pd.DataFrame(region_rows, columns=list(REGION_COLUMNS)), known, conventions)
+        rows = pd.DataFrame(region_rows, columns=list(REGION_COLUMNS))
+        _write(Path(out), scores, rows, known, _conventions(cases))
         uncertain.write(out)
         pooled.write(out)
     return scores
@@ -92,6 +92,10 @@ def _same(regions: dict, known: dict, case: Case) -> dict:
 def _score_labels(pair: Pair, regions: Mapping[str, Sequence[int]]) -> list[dict]:
     prediction, reference = (to_labels(classes, pair.labels) for classes in (pair.prediction, pair.reference))
     return score_regions(prediction, reference, spacing=pair.spacing, regions=regions)
+
+
+def _conventions(cases: Sequence[Case]) -> tuple[str, ...]:
+    return (*CONVENTIONS, PICTURE_RULE) if any(is_picture(case.mask) for case in cases) else CONVENTIONS
 
 
 def _write(

@@ -13,7 +13,7 @@ from mstl.data.grid import check_same_grid
 from mstl.data.labels import shown
 from mstl.data.volume import read_mask
 from mstl.errors import InputError
-from mstl.evaluation.maps import PREDICTION, map_path
+from mstl.evaluation.maps import PREDICTION, map_path, of_picture
 from mstl.evaluation.references import on_prediction
 from mstl.files import read_json
 
@@ -45,7 +45,7 @@ def read_pairs(
     Raises `InputError` where cases have no mask or no prediction (all are listed), grids differ, a mask holds values
     that are not expected, or a prediction is of other labels than those given.
     """
-    paths = {case.name: map_path(predictions, case.name, PREDICTION) for case in cases}
+    paths = {case.name: _path_of(case, predictions) for case in cases}
     _check_complete(cases, paths)
     for case in cases:
         path = paths[case.name]
@@ -59,6 +59,12 @@ def read_pairs(
         reference = on_prediction(reference, case, prediction, anywhere=resample_masks)
         check_same_grid(prediction.grid, reference.grid, names=(f"Prediction {path}", f"reference {case.mask}"))
         yield Pair(case, prediction.data, reference.data, known, reference.spacing)
+
+
+def _path_of(case: Case, predictions: str | Path) -> Path:
+    """The file of a case's prediction, or where it is expected."""
+    path = map_path(predictions, case.name, PREDICTION)
+    return path if path.exists() or not is_picture(next(iter(case.images.values()))) else of_picture(path)
 
 
 def labels_beside(case: Case, prediction: Path) -> tuple[int, ...] | None:

@@ -47,10 +47,8 @@ def predict(
     """Write `<case>_prediction.nii.gz`, `<case>_probability.nii.gz` and `<case>.json` of every case to `out`.
 
     A mask is uint8 and holds 1 for lesion, or the labels of several classes. Probabilities are float32 `(i, j, k)` of
-    the lesion, or `(i, j, k, K)` of several classes with the background first. Of a picture, files are PNG: the mask is
-    white for lesion, or holds the labels of several classes; probabilities are of 16 bits, 65535 for 1, in a file of
-    each of several labels, `<case>_probability_<label>.png`; `<case>_overlay.png` shows the image with contours of the
-    prediction and, where the case has a mask, of that.
+    the lesion, or `(i, j, k, K)` of several classes with the background first. Files of pictures are PNG, see
+    `write_prediction`.
 
     cases: prepared as the run's training data were, or raw: then they are prepared so on the way.
     threshold: probability from which a voxel is lesion; None takes the run's, with the clean-up that was chosen with
@@ -93,8 +91,8 @@ def predict(
             else:
                 probability, maps, found = _sampled(posterior, case, decision, step)
             facts_here = facts | _windows(predictor, case) | found
-            options = {"maps": maps, "facts": facts_here, "reference": reference}
-            write_prediction(temporary, case, probability, decision, **options)
+            given = {"maps": maps, "facts": facts_here, "reference": reference}
+            write_prediction(temporary, case, probability, decision, **given)
     return out
 
 

@@ -46,7 +46,10 @@ def write_prediction(
     """Write mask, probability, `maps` (by the end of their names) and the .json of a case into the folder `out`.
 
     `probability` is that of `on_native_grid`, `maps` are `(i, j, k)` on the same grid, `facts` go into the .json.
-    A picture has no maps, and an overlay, which shows its `reference`, values `(i, j, k)` of its mask, too.
+    Of a picture, files are PNG: the mask is white for lesion, or holds the values of several labels; probabilities are
+    of 16 bits, 65535 for 1, each of several labels in `<case>_probability_<label>.png`. It has no maps;
+    `<case>_overlay.png` shows it with contours of the prediction and, where there is one, of the `reference`, the
+    values `(i, j, k)` of its mask.
     """
     prediction = decision(probability, voxel_ml=case.native_grid.voxel_ml)
     if case.is_picture:

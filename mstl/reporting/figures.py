@@ -23,6 +23,7 @@ from PIL import Image
 
 from mstl.colours import BLUE, GREY, ORANGE, SKY, VERMILION, label_styles
 from mstl.data.prepared import PreparedCase
+from mstl.evaluation.overlay import shades
 from mstl.reporting.slices import bounding_box, foreground, pick_slices, shaded, slice_heights
 
 REFERENCE = {"colors": ORANGE, "linestyles": ["solid"], "linewidths": 1.2}
@@ -68,15 +69,17 @@ def overlay_sheet(
 
 def qc_sheet(case: PreparedCase, *, slices: int = 5) -> Figure:
     """Every modality of a prepared case in its own row, the mask's classes outlined: is all in place and aligned?"""
-    image, mask, ml = case.image, case.mask, [voxels * case.grid.voxel_ml for voxels in case.class_voxels or ()]
-    classes = [np.asarray(mask) == number for number in range(1, len(ml) + 1)]
+    size = 1 if case.is_picture else case.grid.voxel_ml
+    image, mask, sizes = case.image, case.mask, [voxels * size for voxels in case.class_voxels or ()]
+    classes = [np.asarray(mask) == number for number in range(1, len(sizes) + 1)]
     picked = pick_slices(image[..., 0], classes, count=slices)
     looks = label_styles(case.labels, fill=0)
     styles = {f"label {label}": looks[label] for label in case.labels} or {"mask": REFERENCE}
     outlines = [(one[picked], style) for one, style in zip(classes, styles.values(), strict=False)]
     rows = [(name, image[picked, ..., channel], outlines) for channel, name in enumerate(case.modalities)]
-    legend = {f"{name} {volume:.2f} ml": styles[name] for name, volume in zip(styles, ml, strict=False)}
-    heights = slice_heights(case.grid)[picked]
+    texts = [f"{one:.0f} pixels" if case.is_picture else f"{one:.2f} ml" for one in sizes]
+    legend = {f"{name} {text}": styles[name] for name, text in zip(styles, texts, strict=False)}
+    heights = None if case.is_picture else slice_heights(case.grid)[picked]
     return sheet(rows, heights=heights, spacing=case.spacing, title=case.name, legend=legend)
 
 
@@ -106,7 +109,7 @@ def sheet(
     grid = figure.subplots(len(rows), len(sections), squeeze=False)
     figure.subplots_adjust(0, 0, 1, body / (body + HEADER_INCHES), 0.01, 0.01)
     for line, (name, sections, outlines) in zip(grid, rows, strict=True):
-        picture = shaded(sections) if sections.ndim == 3 else sections
+        picture = sections if sections.ndim == 4 else _whole_shades(sections) if heights is None else shaded(sections)
         for index, axes in enumerate(line):
             axes.set_axis_off()
             axes.imshow(picture[index], cmap="gray", vmin=0, vmax=1, origin="upper",
@@ -119,6 +122,11 @@ def sheet(
                 _write_corners(axes, ("R", "L", f"z {round(heights[index]):+d} mm", name if index == 0 else ""))
     _head(figure, title, legend)
     return figure
+
+
+def _whole_shades(sections: np.ndarray) -> np.ndarray:
+    """Greys 0 to 1 of pictures, which have no background."""
+    return np.stack([shades(np.asarray(section, np.float32)) for section in sections]) / np.float32(255)
 
 
 def _draw_mask(axes: Axes, mask: np.ndarray, *, fill: float = 0, **style) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mstl.colours import label_styles
-from mstl.evaluation.overlay import shades
 from mstl.evaluation.pooled import MEANS, pooled_path, read_pooled
 from mstl.reporting.class_figures import UNSEEN, WHOLE
 from mstl.reporting.figures import PREDICTION, REFERENCE, sheet
@@ -43,8 +42,7 @@ def picture_sheet(
     draw = _of_labels if labels else _of_lesion
     outlines, legend = draw(masks, labels)
     panels = 1 + (len(masks) if labels else 1)
-    grey = np.repeat(shades(image[0])[None, ..., None] / np.float32(255), 3, axis=-1)
-    row = ("", np.repeat(grey, panels, axis=0), outlines)
+    row = ("", np.repeat(image, panels, axis=0), outlines)
     return sheet([row], heights=None, spacing=(1, 1, 1), title=title, legend=legend, inches=PANEL_INCHES)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from mstl.evaluation.regions import read_regions, region_summaries, regions_path
+from mstl.evaluation.scores import PICTURE_RULE
+from mstl.reporting import pictures
 from mstl.reporting.folder import as_rows, read_csv
 
 COLUMNS = {  # column: (heading, explanation, digits)
@@ -27,13 +29,14 @@ def regions_section(scores: object) -> dict | None:
     path = regions_path(scores)
     rows, (_, conventions) = read_regions(path), read_csv(path, "Write it with 'mstl evaluate'.")
     summaries = region_summaries(rows)
+    distance = {"hausdorff95_mm": pictures.COLUMNS["hausdorff95_mm"]} if PICTURE_RULE in conventions else {}
     medians = [
         {"region": name, "cases": found["cases"], "mean": found["scores"]["dice"]["mean"]}
         | {column: found["scores"][column]["median"] for column in COLUMNS}
         for name, found in summaries.items()
     ]
     return {
-        "columns": COLUMNS,
+        "columns": COLUMNS | distance,
         "regions": as_rows(pd.DataFrame(medians)),
         "names": list(summaries),
         "cases": _dice_by_case(rows, list(summaries)),

@@ -25,6 +25,7 @@ def test_a_path_that_holds_an_equals_sign_is_a_path(tmp_path, tiny_cohort):
 def test_one_case_is_named_as_its_first_file():
     (case,) = one_case({"t1": "p1/anatomy.v2.nii.gz", "brain_mask": "p1/brain.nii.gz"})
     assert case.name == "anatomy"
+    assert one_case({"oct": "Subject_01.mat#12"})[0].name == "Subject_01_12"
 
 
 def test_several_files_that_are_not_pairs_are_an_error():

@@ -1,11 +1,14 @@
 """Pictures are predicted, scored and cut from files of pictures to files of pictures."""
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
 from mstl._keras import keras
-from mstl.data.cohort import Cohort
+from mstl.cli import main
+from mstl.data.cohort import Case, Cohort
 from mstl.data.labels import to_labels
 from mstl.data.prepare import prepare
 from mstl.errors import InputError
@@ -79,9 +82,7 @@ def test_prepared_and_raw_pictures_give_the_same(run, prepared, predictions, tmp
 
 
 def test_the_overlay_shows_the_reference_where_the_case_has_one(run, cohort, predictions, tmp_path):
-    bare = Cohort.from_csv(cohort[0].images["oct"].parent / "cohort.csv")
-    image = cohort[0].images["oct"]
-    bare = Cohort([type(cohort[0]).of_files({"oct": image}, subject="a", session="1")])
+    bare = Cohort([Case.of_files({"oct": cohort[0].images["oct"]}, subject="a", session="1")])
     alone = pixels(predict(run, bare, out=tmp_path / "out") / "a_1_overlay.png")
     both = pixels(predictions / "a_1_overlay.png")
     assert alone.shape == both.shape == (SIZE[0] * 20, SIZE[1] * 20, 3)
@@ -124,16 +125,28 @@ def test_several_labels_have_a_probability_each_and_their_own_values(prepared, c
     assert read_json(tmp_path / "a_1.json")["label_pixels"] == {str(n): int(np.sum(mask == n)) for n in (2, 7)}
     truth = np.where(spot(seed=0)[1], 7, 0).astype(np.uint8)
     Image.fromarray(truth).save(tmp_path / "mask.png")
-    reference = type(cohort[0]).of_files(
-        {"oct": cohort[0].images["oct"], "mask": tmp_path / "mask.png"}, subject="a", session="1"
-    )
+    files = {"oct": cohort[0].images["oct"], "mask": tmp_path / "mask.png"}
+    reference = Case.of_files(files, subject="a", session="1")
     evaluate(tmp_path, [reference], out=tmp_path / "scores.csv")
     pooled = pd.read_csv(tmp_path / "scores_pooled.csv", comment="#")
     assert pooled.loc[0, "recall_7"] == pytest.approx(np.mean(mask[truth > 0] == 7))
 
 
-def test_pictures_have_no_maps_of_uncertainty_and_masks_of_another_size_are_refused(run, cohort, tmp_path):
+def test_a_mask_of_another_size_than_its_picture_is_refused(run, cohort, tmp_path):
     small = write_pictures(tmp_path / "in", [("s", "")], sizes=[(20, 20)])[0]
-    case = type(small).of_files({"oct": cohort[0].images["oct"], "mask": small.mask}, subject="a")
+    case = Case.of_files({"oct": cohort[0].images["oct"], "mask": small.mask}, subject="a")
     with pytest.raises(InputError, match=r"s_mask\.png and the image of case a lie on different grids"):
         predict(run, Cohort([case]), out=tmp_path / "out")
+
+
+def test_one_picture_is_predicted_by_command(write_run, prepared, cohort, tmp_path, monkeypatch, capsys):
+    options, out = {"width": 2, "depth": 2}, tmp_path / "out"
+    run = write_run(tmp_path / "run", prepared.preparation, model_options=options, window=32, overlap=0.5)
+    words = ("predict", run, f"oct={cohort[0].images['oct']}", "--out", out, "--overlap", "0.25")
+    monkeypatch.setattr(sys, "argv", ["mstl", *map(str, words)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code or 0, "Wrote masks of 1 cases" in capsys.readouterr().out) == (0, True)
+    assert (out / "a1_overlay.png").is_file()
+    record = read_json(out / "a1.json")
+    assert (record["window"], record["overlap"]) == ([32, 32], 0.25)

@@ -94,7 +94,7 @@ def test_a_prepared_case_shows_a_row_for_each_modality():
     image, mask = volume()
     case = SimpleNamespace(name="ben", image=np.stack([image, -image], axis=-1).astype(np.float16),
                            mask=mask.astype(np.uint8), modalities=("flair", "t1"), labels=(), class_voxels=[48],
-                           spacing=(1, 1, 1), grid=Grid(image.shape, np.eye(4)))
+                           spacing=(1, 1, 1), grid=Grid(image.shape, np.eye(4)), is_picture=False)
     figure = qc_sheet(case, slices=3)
     assert len(figure.axes) == 6
     assert {"flair", "t1"} <= {text.get_text() for axes in figure.axes for text in axes.texts}

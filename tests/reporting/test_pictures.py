@@ -5,11 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mstl.data.cohort import Cohort
 from mstl.data.formats.pictures import PICTURE_AFFINE
+from mstl.data.prepare import prepare
 from mstl.data.volume import read_mask, write_volume
 from mstl.evaluation.evaluate import evaluate
 from mstl.files import write_json
 from mstl.reporting.cases import read_case
+from mstl.reporting.figures import qc_sheet
 from mstl.reporting.page import write_report
 from mstl.reporting.pictures import picture_sheet, pooled_sentence
 from tests.reporting.conftest import make_run
@@ -65,6 +68,13 @@ def test_a_sheet_has_the_image_plain_and_outlined():
     assert not plain.texts
     assert plain.get_xlim() == (-0.5, SIZE[1] - 0.5)
     assert f"reference {mask.sum()} pixels" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_a_prepared_picture_is_looked_over_without_sides_of_a_patient(eyes, tmp_path):
+    case = prepare(Cohort(eyes.cohort[:1]), tmp_path / "out")[0]
+    figure = qc_sheet(case)
+    assert not figure.axes[0].texts
+    assert figure.legends[0].get_texts()[0].get_text() == f"mask {case.lesion_voxels[0]} pixels"
 
 
 def test_labels_have_a_panel_of_the_reference_and_one_of_the_prediction():
