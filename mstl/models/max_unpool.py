@@ -74,15 +74,15 @@ class MaxUnpool(keras.layers.Layer):
 
 
 def _belong(maps: tf.Tensor, places: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """Whether all shapes are those of one pooling and every place is in its window."""
+    """Whether all shapes are those of one pooling and every place is in its window; else a kernel ends the process."""
     images, rows, columns, channels = tf.unstack(tf.shape(like))
     expected = tf.stack([images, rows // 2, columns // 2, channels])
     alike = tf.reduce_all((tf.shape(maps) == expected) & (tf.shape(places) == expected))
 
     def in_windows() -> tf.Tensor:
         down, right = columns * channels, channels
-        row, column, channel = tf.meshgrid(*map(tf.range, tf.unstack(expected[1:])), indexing="ij")
-        step = places - (2 * row * down + 2 * column * right + channel)
+        row, column, channel = map(tf.range, tf.unstack(expected[1:]))
+        step = places - (2 * down * row[:, None, None] + 2 * right * column[:, None] + channel)
         return tf.reduce_all((step == 0) | (step == right) | (step == down) | (step == down + right))
 
     return tf.cond(alike, in_windows, lambda: False)
@@ -90,10 +90,12 @@ def _belong(maps: tf.Tensor, places: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def _pooled(maps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Maxima and places. In float32, for which alone TensorFlow's kernel is quick."""
-    highest, places = tf.nn.max_pool_with_argmax(tf.cast(maps, tf.float32), 2, 2, "VALID", output_dtype=tf.int32)
+    """Maxima and places. Half precision goes through float32, for which alone TensorFlow's kernel is quick."""
+    values = maps if maps.dtype == tf.float64 else tf.cast(maps, tf.float32)
+    highest, places = tf.nn.max_pool_with_argmax(values, 2, 2, "VALID", output_dtype=tf.int32)
 
     def gradient(upstream: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+        """Of the maxima; places have none."""
         return _put(upstream, places, maps)
 
     return (tf.cast(highest, maps.dtype), places), gradient
@@ -116,7 +118,6 @@ def _put(values: tf.Tensor, places: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
 
 def _taken(maps: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     """What stands in `maps` at the places."""
-    images = tf.shape(maps, tf.int64)[0]
-    each = tf.size(maps, tf.int64) // tf.maximum(images, 1)
-    first = tf.reshape(tf.range(images) * each, (-1, 1, 1, 1))
+    images, all_values = tf.shape(maps, tf.int64)[0], tf.size(maps, tf.int64)
+    first = tf.reshape(tf.range(images) * (all_values // images), (-1, 1, 1, 1))
     return tf.gather(tf.reshape(maps, [-1]), tf.cast(places, tf.int64) + first)

@@ -93,9 +93,8 @@ def known_subjects(source: Source, held_out: Iterable[str]) -> list[str]:
 def _other_build(source: Source, model: keras.Model) -> list[str]:
     """A sentence for each option by which a model is not built as the network whose encoder it gets."""
     recipe = recipe_of(model) or {}
-    if recipe.get("model") == SEGNET and source.entry and source.entry.name == VGG16:
-        ours = {"kernel": recipe.get("kernel", KERNEL), "width": recipe.get("width", WIDTH)}
-        return [] if ours == VGG16_SHAPE else [OTHER_SHAPE.format(**ours)]
+    if recipe.get("model") == SEGNET:
+        return _other_shape(source, recipe)
     if recipe.get("model") == U_NET and source.activation == SIGNED:
         return [SIGNED_IMAGES]
     if recipe.get("model") != SEGMENTER:
@@ -114,3 +113,10 @@ def _other_build(source: Source, model: keras.Model) -> list[str]:
             f"model_options: {{norm_mode: {source.norm_mode}}}."
         )
     return notes
+
+
+def _other_shape(source: Source, recipe: Mapping) -> list[str]:
+    """A sentence where a SegNet is not as wide as VGG16, or of other kernels, and shall begin with its weights."""
+    ours = {"kernel": recipe.get("kernel", KERNEL), "width": recipe.get("width", WIDTH)}
+    fits = source.entry is None or source.entry.name != VGG16 or ours == VGG16_SHAPE
+    return [] if fits else [OTHER_SHAPE.format(**ours)]
