@@ -21,7 +21,12 @@ ROW_INCHES = 3.0
 
 
 def restoration_curves(
-    history: pd.DataFrame, baselines: Mapping, *, l1_weight: float, discriminator_weight: float
+    history: pd.DataFrame,
+    baselines: Mapping,
+    *,
+    l1_weight: float,
+    discriminator_weight: float,
+    adversarial_weight: float = 1.0,
 ) -> Figure:
     """Curves over the epochs: hidden pixels of validation beside the baselines, the generator's loss, the other's.
 
@@ -38,7 +43,7 @@ def restoration_curves(
         _draw_score(axes, history, name, baselines)
     if len(scores) == 1:
         panels[0][1].set_axis_off()
-    _draw_generator(panels[-1][0], history, l1_weight)
+    _draw_generator(panels[-1][0], history, l1_weight, adversarial_weight)
     if "discriminator_loss" in history:
         _draw_discriminator(panels[-1][1], history, discriminator_weight)
     else:
@@ -89,14 +94,16 @@ def _mark_best(axes: Axes, history: pd.DataFrame, name: str) -> None:
     axes.set_title(f"{value:.3f} in epoch {best[0]}", loc="right", fontsize=9, color=INK)
 
 
-def _draw_generator(axes: Axes, history: pd.DataFrame, weight: float) -> None:
+def _draw_generator(axes: Axes, history: pd.DataFrame, weight: float, adversarial_weight: float) -> None:
     tidy(axes, title="Generator loss")
     _plot(axes, history, "loss", **TRAINING)
     _plot(axes, history, "val_loss", **VALIDATION)
     if "l1_loss" in history:
         _plot(axes, history.assign(l1_loss=weight * history["l1_loss"]), "l1_loss",
               label=f"part of the error, {weight:g} × L1", **PART_LOOKS[0])
-    _plot(axes, history, "adversarial_loss", label="adversarial part", **PART_LOOKS[1])
+    if "adversarial_loss" in history:
+        _plot(axes, history.assign(adversarial_loss=adversarial_weight * history["adversarial_loss"]),
+              "adversarial_loss", label="adversarial part", **PART_LOOKS[1])
     axes.set_ylim(bottom=0)
     _legend(axes)
 

@@ -53,6 +53,7 @@ def write_gan_report(run: str | Path, *, out: str | Path | None = None) -> Path:
         baselines,
         l1_weight=_number(experiment, "l1_weight", 100.0),
         discriminator_weight=_number(experiment, "discriminator_weight", 0.5),
+        adversarial_weight=_number(experiment, "adversarial_weight", 1.0),
     )
     context = {
         "run": run.resolve().name,

@@ -60,3 +60,17 @@ def test_the_best_epoch_is_that_of_the_lowest_hidden_error():
     history["val_hidden_mae"] = np.nan
     assert best_restoration(history) is None
     assert next(iter(panels(history))) == "SSIM in hidden pixels, validation"
+
+
+def test_a_part_that_counts_half_is_drawn_at_half():
+    history = gan_history(3)
+    part = curves(panels(history, adversarial_weight=0.5)["Generator loss"])["adversarial part"]
+    assert np.allclose(part.get_ydata(), history["adversarial_loss"] / 2)
+
+
+def test_without_a_discriminator_the_generator_alone_is_drawn():
+    history = gan_history(5, validation=False)
+    history = history[[name for name in history if "adversarial" not in name and "discriminator" not in name]]
+    drawn = panels(history, {})
+    assert "Discriminator loss" not in drawn
+    assert "adversarial part" not in curves(drawn["Generator loss"])

@@ -87,6 +87,16 @@ def test_a_generator_of_the_unit_range_needs_no_rescaling(run, tmp_path):
     assert "crop: 64" in text
 
 
+def test_a_u_net_gives_its_decoder_too(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / "experiment.yaml"
+    write_text(path, path.read_text() + "generator: unet-s5\n")
+    text = write_gan_report(tmp_path / "run").read_text()
+    assert "Give this encoder and decoder to a segmenter" in text
+    assert "model: unet-s5" in text
+    assert "model_options: {width: 32}" in text
+
+
 def test_a_stopped_run_says_how_to_go_on(tmp_path):
     text = words(write_gan_report(write_gan_run(tmp_path / "run", epochs=13)).read_text())
     assert "unfinished 13 of 40 epochs are done" in text

@@ -213,3 +213,29 @@ def test_two_replicas_train_as_one_does_on_the_whole_batch():
         np.testing.assert_allclose(two["history"][name], values, rtol=1e-3, atol=1e-6, err_msg=name)
     for ours, theirs in zip(two["weights"], one["weights"], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-4)
+
+
+def test_without_a_discriminator_the_generator_learns_from_the_error_alone():
+    gan = Pix2Pix(tiny_gan().generator, None, l1_weight=30.0)
+    gan.compile(keras.optimizers.SGD(0.1))
+    source, target, hidden = batch_of()
+    with tf.GradientTape() as tape:
+        loss = 30 * tf.reduce_mean(tf.abs(target - gan.generator(source, training=True)))
+    expected = [
+        (value - 0.1 * gradient).numpy()
+        for value, gradient in zip(
+            gan.trainable_variables, tape.gradient(loss, gan.trainable_variables), strict=True
+        )
+    ]
+    logs = gan.train_step((source, target, hidden))
+    assert list(logs) == ["loss", "l1_loss"]
+    assert float(logs["loss"]) == pytest.approx(30 * float(logs["l1_loss"])) == pytest.approx(float(loss))
+    for value, wanted in zip(gan.trainable_variables, expected, strict=True):
+        np.testing.assert_allclose(value.numpy(), wanted, rtol=1e-4, atol=1e-6)
+    assert {"loss", "l1_loss", "hidden_mae", "hidden_ssim"} == set(gan.test_step((source, target, hidden)))
+    assert gan.weights == gan.generator.weights
+
+
+def test_the_verdict_counts_by_its_weight():
+    whole, half = (tiny_gan(adversarial_weight=weight).test_step(batch_of()) for weight in (1.0, 0.5))
+    assert float(whole["loss"] - half["loss"]) == pytest.approx(0.5 * float(whole["adversarial_loss"]), rel=1e-3)

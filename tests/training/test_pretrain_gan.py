@@ -12,12 +12,15 @@ from mstl.config_gan import GanTraining
 from mstl.data.cohort import Cohort
 from mstl.data.prepare import prepare
 from mstl.errors import InputError, TrainingError
+from mstl.models import build_model
 from mstl.models.pix2pix import generator
 from mstl.training import gan_run, recorder
 from mstl.training import pretrain_gan as pretraining
+from mstl.training.fit import fit
 from mstl.training.gan import Pix2Pix
 from mstl.training.pretrain_gan import pretrain_gan, restoration_sampler
 from mstl.training.recorder import RunRecorder
+from mstl.transfer.initial import initialise
 from tests.gans import SETTINGS, SIDES, eager, sides_of, tiny_gan, tiny_networks
 from tests.opened import opened_files
 
@@ -288,3 +291,39 @@ def test_every_kind_of_generator_is_trained(gan_prepared, tmp_path, activation, 
     )
     assert 0 < run.history["val_hidden_mae"].iloc[0] < 1
     assert run.experiment.test_subjects == SIDES["test_subjects"]
+
+
+U_NET = {
+    **{name: value for name, value in SHORT.items() if name != "norm_mode"},
+    **{"generator": "unet-s5", "activation": "sigmoid", "adversarial_weight": 0.0, "crop": 32},
+    **{"epochs": 1, "steps_per_epoch": 1},
+}
+
+
+@pytest.mark.usefixtures("tiny")
+def test_one_that_was_stopped_without_a_discriminator_resumes_to_the_bit(gan_prepared, tmp_path, monkeypatch):
+    sides, settings = sides_of(gan_prepared), {**SHORT, "adversarial_weight": 0.0}
+    whole = pretrain_gan(*sides, out=tmp_path / "whole", **settings)
+    with monkeypatch.context() as patch, pytest.raises(Interruption):
+        interrupted_at(patch, "between weights and state")
+        pretrain_gan(*sides, out=tmp_path / "run", **settings)
+    resumed = pretrain_gan(*sides, resume=True, out=tmp_path / "run", **settings)
+    assert equal(arrays_of(resumed.folder), arrays_of(whole.folder))
+    assert not [name for name in whole.history if "adversarial" in name or "discriminator" in name]
+
+
+def test_a_u_net_gives_encoder_and_decoder_to_a_segmenter_whose_encoder_may_be_frozen(make_case, tmp_path):
+    scans = Cohort([make_case(tmp_path / "scans", f"s{number}", seed=number) for number in range(2)])
+    cases = prepare(scans, tmp_path / "prepared", modalities=("flair",), normalise="percentile")
+    source = pretrain_gan(cases, out=tmp_path / "gan", **U_NET)
+    model = build_model("unet-s5", seed=1, channels=1, width=SHORT["width"], head="psp")
+    report = initialise(model, str(source.folder), model_name="unet-s5", preparation=cases.preparation)
+    assert report.notes == ()
+    trained = source.generator()
+    names = {layer.name for layer in trained.layers if layer.weights} - {"head_image"}
+    assert {path.split("/")[0] for path in report.loaded} == names
+    settings = {"epochs": 1, "steps_per_epoch": 1, "batch_size": 2, "freeze": "encoder", "augment": "none"}
+    fit(model, cases, out=tmp_path / "run", **settings)
+    for name in names:
+        one, other = (network.get_layer(name).get_weights() for network in (trained, model))
+        assert all(map(np.array_equal, one, other)) == name.startswith("encoder")

@@ -84,6 +84,9 @@ def test_of_a_pretrained_gan_the_encoder_is_worth_loading(tmp_path):
     assert source.modalities == ()
     assert find_source(str(tmp_path), model_name="pix2pix-segmenter").include == "encoder"
     assert find_source(str(tmp_path), model_name="pix2pix-generator").include is None
+    write_text(tmp_path / "experiment.yaml", "pretraining: gan\ngenerator: unet-s5\n")
+    assert find_source(str(tmp_path), model_name="unet-s5").include == ("encoder", "decoder")
+    assert find_source(str(tmp_path), model_name="unet-s5-generator").include is None
 
 
 def test_damaged_records_of_a_run_are_named(tmp_path):
