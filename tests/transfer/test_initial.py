@@ -8,7 +8,7 @@ import yaml
 from mstl._keras import keras, sm
 from mstl.errors import InputError, TransferError
 from mstl.files import write_json, write_text
-from mstl.models import segnet, unet_resnet34, unet_small
+from mstl.models import segnet, unet_resnet34, unet_s5, unet_s5_generator, unet_small
 from mstl.models.pix2pix import generator, segmentation_generator
 from mstl.models.tree import tensors_of
 from mstl.transfer import registry as registry_module
@@ -272,3 +272,13 @@ def test_a_generator_of_the_2021_work_gives_its_encoder(shared, name):
         assert set(report.loaded) == {path for path in published if path.startswith(ENCODER)}
         loaded = values(model)
         assert all(np.array_equal(loaded[path], published[path]) for path in report.loaded)
+
+
+def test_a_u_net_of_signed_images_is_said(tmp_path):
+    source = unet_s5_generator(channels=1, width=2)
+    source.save_weights(tmp_path / "best.h5")
+    write_text(tmp_path / "experiment.yaml", "pretraining: gan\ngenerator: unet-s5\nactivation: tanh\n")
+    model = unet_s5(channels=1, width=2)
+    with pytest.warns(UserWarning, match=r"know images in \[-1, 1\].*Pre-train with activation: sigmoid"):
+        report = initialise(model, str(tmp_path), model_name="unet-s5")
+    assert {path for path in report.loaded} == {path for path in values(model) if path.startswith(("enc", "dec"))}
