@@ -47,8 +47,7 @@ def predict(
     """Write `<case>_prediction.nii.gz`, `<case>_probability.nii.gz` and `<case>.json` of every case to `out`.
 
     A mask is uint8 and holds 1 for lesion, or the labels of several classes. Probabilities are float32 `(i, j, k)` of
-    the lesion, or `(i, j, k, K)` of several classes with the background first. Files of pictures are PNG, see
-    `write_prediction`.
+    the lesion, or `(i, j, k, K)` of several classes with the background first. Pictures: see `write_prediction`.
 
     cases: prepared as the run's training data were, or raw: then they are prepared so on the way.
     threshold: probability from which a voxel is lesion; None takes the run's, with the clean-up that was chosen with
@@ -90,9 +89,8 @@ def predict(
                 step(case.name)
             else:
                 probability, maps, found = _sampled(posterior, case, decision, step)
-            facts_here = facts | _windows(predictor, case) | found
-            given = {"maps": maps, "facts": facts_here, "reference": reference}
-            write_prediction(temporary, case, probability, decision, **given)
+            said = {"facts": facts | _windows(predictor, case) | found, "maps": maps}
+            write_prediction(temporary, case, probability, decision, reference=reference, **said)
     return out
 
 

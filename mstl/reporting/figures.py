@@ -69,18 +69,22 @@ def overlay_sheet(
 
 def qc_sheet(case: PreparedCase, *, slices: int = 5) -> Figure:
     """Every modality of a prepared case in its own row, the mask's classes outlined: is all in place and aligned?"""
-    size = 1 if case.is_picture else case.grid.voxel_ml
-    image, mask, sizes = case.image, case.mask, [voxels * size for voxels in case.class_voxels or ()]
+    image, mask, sizes = case.image, case.mask, _class_sizes(case)
     classes = [np.asarray(mask) == number for number in range(1, len(sizes) + 1)]
     picked = pick_slices(image[..., 0], classes, count=slices)
     looks = label_styles(case.labels, fill=0)
     styles = {f"label {label}": looks[label] for label in case.labels} or {"mask": REFERENCE}
     outlines = [(one[picked], style) for one, style in zip(classes, styles.values(), strict=False)]
     rows = [(name, image[picked, ..., channel], outlines) for channel, name in enumerate(case.modalities)]
-    texts = [f"{one:.0f} pixels" if case.is_picture else f"{one:.2f} ml" for one in sizes]
-    legend = {f"{name} {text}": styles[name] for name, text in zip(styles, texts, strict=False)}
+    legend = {f"{name} {size}": styles[name] for name, size in zip(styles, sizes, strict=False)}
     heights = None if case.is_picture else slice_heights(case.grid)[picked]
     return sheet(rows, heights=heights, spacing=case.spacing, title=case.name, legend=legend)
+
+
+def _class_sizes(case: PreparedCase) -> list[str]:
+    """How large each class of the mask is, in words."""
+    voxels = case.class_voxels or ()
+    return [f"{count} pixels" if case.is_picture else f"{count * case.grid.voxel_ml:.2f} ml" for count in voxels]
 
 
 def sheet(
