@@ -108,11 +108,7 @@ class CohortSettings(Settings):
     def set_sides(self) -> None:
         """Bring the names of subjects into one form, and check them."""
         for name in SIDES:
-            value = getattr(self, name)
-            value = value.split(",") if isinstance(value, str) else value
-            names = (str(item).strip() for item in value or ())
-            given = (_names_in(name, item) for item in names if item)
-            object.__setattr__(self, name, tuple(item for items in given for item in items))
+            object.__setattr__(self, name, _names_of(name, getattr(self, name)))
         object.__setattr__(self, "ratios", tuple(self.ratios))
         named = [subject for side in SIDES for subject in getattr(self, side)]
         twice = sorted({subject for subject in named if named.count(subject) > 1})
@@ -120,6 +116,13 @@ class CohortSettings(Settings):
             raise InputError(f"Subjects {', '.join(twice)} stand on two sides of the split. Name each once.")
         if named and not self.train_subjects:
             raise InputError("Subjects are named but no train_subjects. Name them too, or none.")
+
+
+def _names_of(side: str, value: str | Iterable[object] | None) -> tuple[str, ...]:
+    """Names of the subjects of a side, which may stand in one text with commas, or in files."""
+    items = value.split(",") if isinstance(value, str) else value or ()
+    names = (str(item).strip() for item in items)
+    return tuple(subject for name in names if name for subject in _names_in(side, name))
 
 
 def _names_in(side: str, item: str) -> tuple[str, ...]:
