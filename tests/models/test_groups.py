@@ -54,6 +54,7 @@ ALL = {
     "context": with_context,
     "uneven sides": lambda: unet((19, 23), padding=True),
     "unet-small": lambda: build_model("unet-small", channels=3, width=2),
+    "segnet": lambda: build_model("segnet", channels=3, width=2, kernel=3),
 }
 
 
