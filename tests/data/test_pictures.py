@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mstl.data.cohort import Cohort
+from mstl.data.cohort import Case, Cohort
 from mstl.data.formats.pictures import PICTURE_AFFINE
 from mstl.data.grid import Grid, resample
 from mstl.data.preparation import Preparation
 from mstl.data.prepare import prepare
 from mstl.data.prepared import to_native
 from mstl.data.target_grid import picture_grid
-from mstl.data.volume import read_volume, write_volume
+from mstl.data.volume import read_mask, read_volume, write_volume
 from mstl.errors import InputError
+from tests.pictures import save_subject
 from tests.spots import SIZE, spot, write_pictures
 
 
@@ -135,3 +136,15 @@ def test_a_mask_of_another_size_kind_or_of_a_brain_is_refused(cohort, tmp_path):
     for number, (message, one) in enumerate(wrong.items()):
         with pytest.raises(InputError, match=message):
             prepare(Cohort([one]), tmp_path / f"out{number}", resample_masks=True)
+
+
+def test_sections_of_a_matlab_file_are_pictures_of_their_own(tmp_path):
+    path = save_subject(tmp_path / "Subject_01.mat")
+    files = [{"oct": f"{path}#{section}", "mask": f"{path}#manualFluid1:{section}"} for section in (1, 3)]
+    cases = [Case.of_files(each, subject="Subject_01", session=str(number)) for number, each in enumerate(files)]
+    first, second = prepare(Cohort(cases), tmp_path / "out", normalise="imagenet")
+    assert first.is_picture
+    assert first.record["fingerprint"] != second.record["fingerprint"]
+    assert np.any(np.asarray(first.image) != np.asarray(second.image))
+    assert second.lesion_voxels == [0]
+    np.testing.assert_array_equal(to_native(first.mask, first, nearest=True).data, read_mask(files[0]["mask"]).data)
