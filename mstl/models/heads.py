@@ -81,10 +81,13 @@ def _pooled(maps: tf.Tensor, filters: int, bins: int) -> tf.Tensor:
 
 
 def _classified(maps: tf.Tensor, num_classes: int, dropout: float, name: str) -> tf.Tensor:
-    """Logits; in training some maps are dropped before."""
+    """Logits; in training some maps are dropped before.
+
+    Weights are drawn as Glorot and Bengio 2010. mmsegmentation draws them from N(0, 0.01): so small, all maps learn to
+    tell background first, and a rare class is what shows none of them, with a probability that only the bias can raise.
+    """
     maps = keras.layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(maps)
-    drawn = keras.initializers.RandomNormal(stddev=0.01)
-    return keras.layers.Conv2D(num_classes, 1, kernel_initializer=drawn, name=f"{name}_classifier")(maps)
+    return keras.layers.Conv2D(num_classes, 1, name=f"{name}_classifier")(maps)
 
 
 def _narrowed(width: int) -> int:

@@ -18,6 +18,7 @@ AUXILIARY = 9 * 20 * 8 + 4 * 8 + 3 * (8 + 1)
 
 def network(head, *, auxiliary=False, **options):
     options = {"width": 8, "num_classes": 3, **options}
+    keras.utils.set_random_seed(1)
     maps = keras.layers.Input((None, None, MAPS))
     before = keras.layers.Input((None, None, BEFORE))
     return keras.Model([maps, before], with_heads(maps, before if auxiliary else None, head=head, **options))
