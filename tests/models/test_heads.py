@@ -60,7 +60,7 @@ def test_every_layer_is_named_after_its_head(head):
 
 @pytest.mark.parametrize("head", ["psp", "aspp"])
 def test_context_heads_see_the_far_corner_and_fcn_does_not(head):
-    near, far = network("fcn"), network(head)
+    near, far = network("fcn", width=32), network(head, width=32)
     maps, before = arrays(32, 32, count=1)
     other = maps.copy()
     other[:, -1, -1] += 100
