@@ -33,7 +33,7 @@ class GanTraining:
     discriminator's is weighted by `discriminator_weight`. Both have Adam with `beta_1` and `learning_rate`, which stays
     ("constant") or falls to zero along a cosine (`decay: cosine`). `adversarial_weight` is that of the verdict
     (published: 1); at 0 there is no discriminator, and the generator learns by the error alone, as a denoising
-    autoencoder (Vincent et al. 2010, JMLR 11:3371) does, in less than half the time.
+    autoencoder (Vincent et al. 2010, JMLR 11:3371) does; a step of Pix2Pix's generator then takes half the time.
 
     Network: `generator` "pix2pix", whose `width`, `activation`, `norm_mode` and `dropout` are arguments of
     `mstl.models.pix2pix.generator`; or "unet-s5", the encoder and decoder of `mstl.models.unet_s5`, with `width` and
