@@ -30,7 +30,7 @@ GRID = {"modalities": MODALITIES, "spacing": 2.0, "shape": (96, 112, 96), "norma
 COHORTS = {"tumour": {"subjects": 24, "seed": 11}, "ms": {"subjects": 24, "seed": 12}}
 SIDES = {"tumour": (14, 4, 6), "ms": (5, 4, 15)}  # subjects to train on, to validate, to test
 STEPS_PER_EPOCH = 20
-CUT = {"decay": "polynomial", "steps_per_epoch": STEPS_PER_EPOCH, "validation_steps": 6, "augment": "strong"}
+CUT = {"decay": "polynomial", "steps_per_epoch": STEPS_PER_EPOCH, "validation_steps": 6}
 KEYS = ("task", "method", "seed", "steps")
 
 
@@ -53,7 +53,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="keeps phantoms, prepared cases and runs")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=800, help="of the source")
+    parser.add_argument("--steps", type=int, default=1000, help="of the source")
     parser.add_argument("--again", type=int, default=200, help="steps on the new set")
     parser.add_argument("--width", type=int, default=16, help="of the network; published: 64")
     parser.add_argument("--real", type=Path, help="cohort.csv of two patients with flair, t1, t2 and mask")
