@@ -6,9 +6,10 @@ Usage: python benchmarks/oct_table.py OCT_FOLDER FOLDER [--rows NAME ...] [--spl
 OCT_FOLDER holds the 110 published images (layout oct-dme). A row is a strategy of configs/oct-fluid.yaml: its head,
 crop, loss and, as a multiple, its steps. What all rows share is our budget (BUDGET): images at their stored 256 x 256
 with crops and windows of half the published sides, which show as much of the eye; a narrower network; Adam along a
-cosine; augmentation; bfloat16. The published split has images of one eye on both sides; fold0 to fold4 hold out two eyes each.
-"restored" starts at a network that learned to restore hidden blocks in the training images of the split, without masks.
-The last weights are scored, the test images are used once, windows as published (a stride of 2/3), cut at 0.5.
+cosine; augmentation; bfloat16. The published split has images of one eye on both sides; fold0 to fold4 hold out two
+eyes each. "restored" starts at a network that learned to restore hidden blocks in the training images of the split,
+without masks. The last weights are scored, the test images are used once, windows as published (a stride of 2/3), cut
+at 0.5.
 
 Writes a row a training to FILE.csv, and the table beside it as .md. FOLDER keeps everything; trainings that FILE.csv
 holds are not repeated.
