@@ -11,7 +11,7 @@ from mstl.models.pooled_context import BinAveragePooling2D, ResizeLike
 
 BINS = (1, 2, 3, 6)  # parts a side over which PSP averages
 DILATIONS = (1, 12, 24, 36)  # of ASPP, pixels
-NARROWING = 4  # PSP and ASPP have this part of FCN's filters
+NARROWING, LEAST = 4, 16  # PSP and ASPP have this part of FCN's filters, as many at least where FCN has them
 DROPOUT = 0.1
 
 
@@ -26,11 +26,11 @@ def with_heads(
 ) -> tf.Tensor:
     """Probabilities `(N, H, W, num_classes)` float32 from `maps` `(N, H, W, C)`.
 
-    head: "fcn", "psp" or "aspp", of `width` filters for FCN and a quarter of it, at least 1, for the others; then
-    dropout of whole maps and a 1x1 convolution. auxiliary_maps: `(N, h, w, c)`, from which an FCN head of `width`
-    filters gives the second probabilities that `mstl.models.auxiliary.auxiliary_output` finds, resized to (H, W).
-    Layers are named head_... and auxiliary_.... num_classes: 1 gives a sigmoid, more a softmax with the background
-    counted.
+    head: "fcn", "psp" or "aspp", of `width` filters for FCN, a quarter of it but at least min(16, `width`) for the
+    others; then dropout of whole maps and a 1x1 convolution. auxiliary_maps: `(N, h, w, c)`, from which an FCN head of
+    `width` filters gives the second probabilities that `mstl.models.auxiliary.auxiliary_output` finds, resized to
+    (H, W). Layers are named head_... and auxiliary_.... num_classes: 1 gives a sigmoid, more a softmax with the
+    background counted.
     Raises `InputError` for an unknown head, a number below 1 and a dropout that is not from 0 to below 1.
 
     Sources: Long et al. 2015, arXiv 1411.4038 (FCN); Zhao et al. 2017, arXiv 1612.01105 (PSP); Chen et al. 2017,
@@ -91,7 +91,7 @@ def _classified(maps: tf.Tensor, num_classes: int, dropout: float, name: str) ->
 
 
 def _narrowed(width: int) -> int:
-    return max(1, width // NARROWING)
+    return max(width // NARROWING, min(width, LEAST))
 
 
 def _check(head: str, *, dropout: float, **counts: int) -> None:

@@ -34,10 +34,11 @@ def unet_s5(
     `encoder1_conv1` ... `encoder5_bn2`, `decoder1_reduce_conv` (the deepest) ... `decoder4_bn2`, `head_conv`,
     `head_classifier`, `auxiliary_conv`, `auxiliary_classifier`.
 
-    Parameters at width w, c channels, k outputs (num_classes) and n = w // 4, four of them for each filter of a batch
-    norm: encoder 9cw + 4599w^2 + 248w; decoder 2465w^2 + 180w; FCN 9w^2 + 4w + k(w + 1), PSP 9n(w + 4n) + 4wn + 20n +
-    k(n + 1), ASPP 29wn + 45n^2 + 24n + k(n + 1); auxiliary head 18w^2 + 4w + k(w + 1). At width 64, three channels and
-    two classes these are 18,855,104, 10,108,160, 37,250, 22,882, 41,634 and 74,114: 29,074,628 with the FCN head.
+    Parameters at width w, c channels, k outputs (num_classes) and n = max(w // 4, min(w, 16)), four of them for each
+    filter of a batch norm: encoder 9cw + 4599w^2 + 248w; decoder 2465w^2 + 180w; FCN 9w^2 + 4w + k(w + 1), PSP
+    9n(w + 4n) + 4wn + 20n + k(n + 1), ASPP 29wn + 45n^2 + 24n + k(n + 1); auxiliary head 18w^2 + 4w + k(w + 1). At
+    width 64, three channels and two classes these are 18,855,104, 10,108,160, 37,250, 22,882, 41,634 and 74,114:
+    29,074,628 with the FCN head.
 
     Raises `InputError` as `with_heads` does.
 

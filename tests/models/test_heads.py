@@ -10,8 +10,8 @@ from mstl.models.heads import HEADS, with_heads
 MAPS, BEFORE = 12, 20  # channels of the last maps, and of those before
 PARAMETERS = {  # of a head of 8 filters for 3 classes on 12 maps, by hand: kernels, 4 for each batch norm, classifier
     "fcn": 9 * 12 * 8 + 4 * 8 + 3 * (8 + 1),
-    "psp": 4 * (12 * 2 + 4 * 2) + 9 * (12 + 4 * 2) * 2 + 4 * 2 + 3 * (2 + 1),
-    "aspp": 2 * (12 * 2 + 4 * 2) + 3 * (9 * 12 * 2 + 4 * 2) + 9 * 5 * 2 * 2 + 4 * 2 + 3 * (2 + 1),
+    "psp": 4 * (12 * 8 + 4 * 8) + 9 * (12 + 4 * 8) * 8 + 4 * 8 + 3 * (8 + 1),
+    "aspp": 2 * (12 * 8 + 4 * 8) + 3 * (9 * 12 * 8 + 4 * 8) + 9 * 5 * 8 * 8 + 4 * 8 + 3 * (8 + 1),
 }
 AUXILIARY = 9 * 20 * 8 + 4 * 8 + 3 * (8 + 1)
 
@@ -27,6 +27,11 @@ def network(head, *, auxiliary=False, **options):
 def arrays(height, width, count=2):
     shapes = (count, height, width, MAPS), (count, height // 2, width // 2, BEFORE)
     return [np.random.default_rng(0).standard_normal(shape).astype(np.float32) for shape in shapes]
+
+
+@pytest.mark.parametrize(("width", "filters"), [(4, 4), (16, 16), (64, 16), (128, 32)])
+def test_context_heads_have_a_quarter_of_the_filters_and_sixteen_where_fcn_has_them(width, filters):
+    assert network("psp", width=width).get_layer("head_conv").filters == filters
 
 
 @pytest.mark.parametrize("head", HEADS)
