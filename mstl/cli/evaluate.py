@@ -55,7 +55,7 @@ def evaluate(
         print_pooled(read_pooled(pooled_path(out)))
     written, uncertain = [out, pooled_path(out)], read_uncertainty(out)
     if regions_path(out).exists():
-        print_regions(region_summaries(read_regions(regions_path(out))))
+        print_regions(region_summaries(read_regions(regions_path(out))), pictures=pictures)
         written.append(regions_path(out))
     if uncertain is not None:
         print_uncertainty(*uncertain)

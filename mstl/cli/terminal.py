@@ -83,6 +83,7 @@ def print_scores(scores, *, pictures: bool = False) -> None:
     }  # fmt: skip
     scores = in_pixels(scores) if pictures else scores
     table = Table("case", *columns.values())
+    table.columns[0].overflow = "fold"  # names that are cut look all alike
     for row in scores.to_dict("records"):
         sizes = [f"{row[column]:.{'0f' if pictures and column.endswith('_ml') else '3g'}}" for column in columns]
         table.add_row(escaped(str(row["case"])), *sizes)
@@ -101,11 +102,11 @@ def print_pooled(rows) -> None:
     console.print(f"Pooled over {found['cases']} images: {means}; Dice {lesion}.", soft_wrap=True)
 
 
-def print_regions(summaries) -> None:
+def print_regions(summaries, *, pictures: bool = False) -> None:
     """A row a region: its mean Dice and 95th percentile of distances over the cases whose reference has it."""
     from rich.table import Table
 
-    table = Table("region", "mean Dice", "mean HD95 mm", "cases")
+    table = Table("region", "mean Dice", f"mean HD95 {'pixels' if pictures else 'mm'}", "cases")
     for name, found in summaries.items():
         means = (f"{found['scores'][score]['mean']:.3g}" for score in ("dice", "hausdorff95_mm"))
         table.add_row(escaped(name), *means, str(found["cases"]))

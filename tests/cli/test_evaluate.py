@@ -53,3 +53,24 @@ def test_pictures_are_scored_in_pixels_and_pooled(mstl, tmp_path):
     assert (code, row.count(pixels), "pixels, reference" in output) == (0, 2, True)
     means = "mDice 1.000, mAcc 1.000, mIoU 1.000, mFscore 1.000"
     assert f"Pooled over 3 images: {means}; Dice 1.000 of the lesion." in output
+
+
+def test_long_names_of_cases_are_shown_whole(mstl, tmp_path):
+    names = ["Subject_01_img_10_left_eye", "Subject_01_img_10_right_eye"]
+    cohort = write_pictures(tmp_path / "in", [(name, "") for name in names])
+    for case in cohort:
+        write_volume(tmp_path / "out" / f"{case.name}_prediction.png", read_mask(case.mask).data * 255, PICTURE_AFFINE)
+    code, output, _ = mstl("evaluate", tmp_path / "out", tmp_path / "in" / "cohort.csv", "--out", tmp_path / "s.csv")
+    cells = "".join(line.split("│")[1].strip() for line in output.splitlines() if line.startswith("│"))
+    assert (code, cells) == (0, "".join(names))
+
+
+def test_regions_of_pictures_are_told_in_pixels(mstl, tmp_path):
+    cohort = write_pictures(tmp_path / "in", [("a", "1")])
+    mask = read_mask(cohort[0].mask).data
+    mask[:, : mask.shape[1] // 2] *= 2
+    for path in (cohort[0].mask, tmp_path / "out" / f"{cohort[0].name}_prediction.png"):
+        write_volume(path, mask, PICTURE_AFFINE)
+    options = ("--labels", "1,2", "--out", tmp_path / "s.csv")
+    code, output, _ = mstl("evaluate", tmp_path / "out", tmp_path / "in" / "cohort.csv", *options)
+    assert (code, "label 2" in output, "mean HD95 pixels" in output, "HD95 mm" in output) == (0, True, True, False)
