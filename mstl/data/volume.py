@@ -85,8 +85,7 @@ def read_mask(path: str | Path, *, binarise: bool = False, labels: Sequence[int]
     if tuple(labels) in ((), (1,)):
         volume = without_white(volume)
     if binarise:
-        half = _WHITE / 2 if is_picture(path) and volume.data.max() == _WHITE else 0.5
-        return Volume((volume.data >= half).astype(np.uint8, order="K"), volume.affine, volume.path)
+        return Volume((volume.data >= _half_of(volume)).astype(np.uint8, order="K"), volume.affine, volume.path)
     if unknown_values(volume.data, labels).size:
         raise _unknown(volume, labels)
     return Volume(to_classes(volume.data, labels), volume.affine, volume.path)
@@ -97,6 +96,11 @@ def without_white(mask: Volume) -> Volume:
     if not is_picture(mask.path) or unknown_values(mask.data, (_WHITE,)).size:
         return mask
     return Volume(to_classes(mask.data, (_WHITE,)), mask.affine, mask.path)
+
+
+def _half_of(mask: Volume) -> float:
+    """From which value a soft mask is lesion."""
+    return _WHITE / 2 if is_picture(mask.path) and mask.data.max() == _WHITE else 0.5
 
 
 def _unknown(volume: Volume, labels: Sequence[int]) -> InputError:
@@ -110,7 +114,7 @@ def _unknown(volume: Volume, labels: Sequence[int]) -> InputError:
         + (
             f"Pass --labels {shown(proposed)} to keep its classes, or --binarise-masks to make one of all."
             if proposed
-            else "Pass --binarise-masks to cut at 0.5, or export it again."
+            else f"Pass --binarise-masks to cut at {_half_of(volume)}, or export it again."
         )
     )
 

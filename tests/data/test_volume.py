@@ -259,6 +259,15 @@ def test_a_picture_with_soft_rims_is_cut_at_half_of_white(tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / "l.png", binarise=True).data, labels > 0)
 
 
+@pytest.mark.parametrize(("brightest", "cut"), [(255, "127.5"), (254, "0.5")])
+def test_the_error_on_a_soft_picture_says_where_it_would_be_cut(tmp_path, brightest, cut):
+    greys = np.arange(brightest + 1, dtype=np.uint8)[None, :, None]
+    write_volume(tmp_path / "m.png", greys, PICTURE_AFFINE)
+    assert f"Pass --binarise-masks to cut at {cut}, or export it again." in error_of(tmp_path / "m.png", read_mask)
+    first = int(np.argmax(read_mask(tmp_path / "m.png", binarise=True).data))
+    assert first - 1 < float(cut) <= first
+
+
 AFFINES = st.builds(
     lambda degrees, spacing, origin, flip: turned(degrees, spacing, origin) @ np.diag([flip, 1, 1, 1]),
     st.tuples(*[st.sampled_from([0, 90, 180, -90]) | st.floats(-180, 180)] * 3),
