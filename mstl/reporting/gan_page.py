@@ -64,6 +64,7 @@ def write_gan_report(run: str | Path, *, out: str | Path | None = None) -> Path:
         "sheets": _sheets(run),
         "held_out": bool(experiment.get("validation_subjects")),
         "curves": Markup(to_svg(figure)),
+        "opponents": "discriminator_loss" in history,
         "subjects": None if subjects is None else as_rows(subjects),
         "baselines": BASELINES,
         "next": _next(run, experiment),

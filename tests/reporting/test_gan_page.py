@@ -3,6 +3,7 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
@@ -95,6 +96,15 @@ def test_a_u_net_gives_its_decoder_too(run, tmp_path):
     assert "Give this encoder and decoder to a segmenter" in text
     assert "model: unet-s5" in text
     assert "model_options: {width: 32}" in text
+
+
+def test_networks_are_opponents_where_there_are_two(run, text, tmp_path):
+    assert "two networks are opponents" in text
+    shutil.copytree(run, tmp_path / "run")
+    history = pd.read_csv(run / "history.csv")
+    alone = history.drop(columns=[name for name in history if name.endswith(("discriminator_loss", "adversarial_loss"))])
+    alone.to_csv(tmp_path / "run" / "history.csv", index=False)
+    assert "opponents" not in write_gan_report(tmp_path / "run").read_text()
 
 
 def test_a_stopped_run_says_how_to_go_on(tmp_path):
