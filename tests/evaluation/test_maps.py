@@ -37,6 +37,12 @@ def test_probabilities_of_pictures_are_in_65535ths_and_those_of_labels_are_summe
     np.testing.assert_allclose(read_lesion_probability(tmp_path / "b_probability.png", labels=(1, 4)).data, 0.6)
 
 
+def test_rounding_of_labels_makes_no_probability_above_one(tmp_path):
+    for label, value in ((1, 32768), (4, 32768)):  # 0.5 each, rounded up
+        write_volume(tmp_path / f"a_probability_{label}.png", np.full((3, 4, 1), value, np.uint16), PICTURE_AFFINE)
+    assert np.all(read_lesion_probability(tmp_path / "a_probability.png", labels=(1, 4)).data == 1)
+
+
 def test_maps_are_pictures_where_the_prediction_is_one(tmp_path):
     for name in ("flat_prediction.png", "deep_prediction.nii.gz", "both_prediction.nii.gz", "both_prediction.png"):
         (tmp_path / name).touch()
