@@ -1,6 +1,6 @@
 """SegNet on small hardware: learn tumours, then re-train on five MS scans, against the same from random weights.
 
-Usage: python benchmarks/segnet_study.py FOLDER [--seeds 3] [--steps 800] [--again 200] [--width 16]
+Usage: python benchmarks/segnet_study.py FOLDER [--seeds 3] [--steps 1000] [--again 200] [--width 16]
        [--real COHORT.csv] [--out FILE.csv]
 
 The source is learned from 14 tumour phantoms with the settings of configs/segnet.yaml at a smaller width, on 2 mm
