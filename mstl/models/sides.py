@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mstl._keras import keras
 from mstl.config import CROP_MULTIPLE, SIDE_MULTIPLE
 from mstl.errors import InputError
+from mstl.models.max_unpool import MaxUnpool
 from mstl.models.resolution import steps_of
 
 VOLUME_RANK = 5  # (N, D, H, W, C)
@@ -20,8 +21,10 @@ def side_multiple(model: keras.Model) -> int:
     """Number of pixels or voxels that the sides of a model's inputs must be multiples of.
 
     2 to the number of halvings on the way to its lowest resolution, for images at least 16; 32 for a model without a
-    graph.
+    graph. A model that unpools to the places of its maxima gets odd sides back and would take any: 16, for images.
     """
+    if any(isinstance(layer, MaxUnpool) for layer in model._flatten_layers(include_self=False, recursive=True)):
+        return CROP_MULTIPLE
     try:
         halvings = max(step.level for step in steps_of(model))
     except InputError:
