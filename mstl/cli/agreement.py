@@ -23,11 +23,14 @@ def agreement(
     out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("agreement.csv"),
     labels: Labels = "",
     binarise_masks: BinariseMasks = False,
+    pictures: Annotated[Path | None, typer.Option(help="New folder: both outlines on each image of 2D sets.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Of 'mstl predict': drawn on these pictures too.")] = None,
 ) -> None:
     """Score the masks of one rater against those of another: what a network can be expected to reach."""
     from mstl.data.indexing import index_scans
     from mstl.evaluation.agreement import rater_agreement
     from mstl.evaluation.pooled import pooled_path
+    from mstl.evaluation.rater_overlays import write_rater_overlays
 
     index = index_scans(root, layout=layout, variant=variant, patterns=read_patterns(pattern))
     options = {"labels": numbers(labels, int, "--labels") or (), "binarise_masks": binarise_masks}
@@ -35,6 +38,10 @@ def agreement(
         found = rater_agreement(index, raters=split(raters), out=out, progress=step, **options)
     _print(found)
     console.print(escaped(f"Wrote {out} and {pooled_path(out)}."), soft_wrap=True)
+    if pictures:
+        with progress("Drawing", len(found.scores)) as step:
+            write_rater_overlays(index, pictures, raters=found.raters, predictions=predictions, progress=step)
+        console.print(escaped(f"Wrote pictures of both raters to {pictures}."), soft_wrap=True)
 
 
 def _print(found: Agreement) -> None:

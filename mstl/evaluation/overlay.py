@@ -2,16 +2,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 from matplotlib.colors import to_rgb
+from PIL import Image
 
-from mstl.colours import ORANGE, SKY, label_styles
+from mstl.colours import GREEN, ORANGE, SKY, YELLOW, label_styles
+from mstl.files import whole_file
 
 SIDE = 768  # pixels; smaller pictures are enlarged by a whole number
 RANGE = (0.5, 99.8)  # percentiles of the greys that become black and white
-REFERENCE_WIDTH, PREDICTION_WIDTH = 5, 2  # in a picture of 768 pixels; both are seen where contours coincide
+REFERENCE_WIDTH, RATER_WIDTH, PREDICTION_WIDTH = 5, 3, 2  # in a picture of 768 pixels; all are seen where they coincide
 WHITE = "#ffffff"
 
 
@@ -24,17 +27,43 @@ def draw_overlay(
     and orange of the reference. With several `labels` each has a contour of its own colour in the prediction, and the
     reference's lesion a white one. Words in these colours say what they are.
     """
+    outlines = {}
+    if reference is not None:
+        outlines["reference"] = (reference > 0, WHITE if labels else ORANGE, REFERENCE_WIDTH)
+    for name, (mask, colour) in _predicted(prediction, labels).items():
+        outlines[name] = (mask, colour, PREDICTION_WIDTH)
+    return _drawn(image, outlines)
+
+
+def draw_raters(
+    image: np.ndarray, masks: Mapping[str, np.ndarray], *, prediction: np.ndarray | None = None
+) -> np.ndarray:
+    """The same of the masks `(H, W)` of up to three raters by name, and of what a network says where it is given.
+
+    The first rater's contour is broad and orange, the others' green and yellow, the prediction's blue.
+    """
+    widths = (REFERENCE_WIDTH, RATER_WIDTH, RATER_WIDTH)
+    drawn = zip(masks.items(), (ORANGE, GREEN, YELLOW), widths, strict=False)
+    outlines = {f"rater {name}": (mask > 0, colour, width) for (name, mask), colour, width in drawn}
+    if prediction is not None:
+        outlines["prediction"] = (prediction > 0, SKY, PREDICTION_WIDTH)
+    return _drawn(image, outlines)
+
+
+def write_overlay(path: Path, overlay: np.ndarray) -> None:
+    """Write RGB uint8 `(H, W, 3)` as PNG, whole or not at all."""
+    with whole_file(path) as temporary:
+        Image.fromarray(overlay).save(temporary, "PNG")
+
+
+def _drawn(image: np.ndarray, outlines: Mapping[str, tuple[np.ndarray, str, int]]) -> np.ndarray:
+    """The enlarged image with outlines by name, each (mask, colour, width), and their names in their colours."""
     factor = -(-SIDE // min(image.shape))
     canvas = cv2.cvtColor(shades(_enlarged(image, factor)), cv2.COLOR_GRAY2RGB)
     unit = min(canvas.shape[:2]) / SIDE
-    words = {}
-    if reference is not None:
-        words["reference"] = WHITE if labels else ORANGE
-        _outline(canvas, reference > 0, words["reference"], REFERENCE_WIDTH * unit, factor)
-    for name, (mask, colour) in _predicted(prediction, labels).items():
-        words[name] = colour
-        _outline(canvas, mask, colour, PREDICTION_WIDTH * unit, factor)
-    _write(canvas, words, unit)
+    for mask, colour, width in outlines.values():
+        _outline(canvas, mask, colour, width * unit, factor)
+    _write(canvas, {name: colour for name, (_, colour, _) in outlines.items()}, unit)
     return canvas
 
 
