@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mstl.data.formats import READ, files_of, open_scan, scan_sha256, suffix_of, write_scan
-from mstl.data.formats.pictures import PICTURES
+from mstl.data.formats.pictures import PICTURES, SLICES
 from mstl.data.volume import read_grid, read_mask, read_volume
 from mstl.errors import InputError
 from mstl.files import sha256
@@ -28,8 +28,9 @@ def error_of(path, read=read_volume) -> str:
     return message
 
 
-def test_every_suffix_is_tried_here():
-    assert {suffix_of(name) for name in NAMES} | {".img", ".img.gz", *PICTURES} == set(READ)
+def test_every_suffix_is_tried_here_or_in_a_file_of_its_own():
+    own = {*PICTURES, SLICES}  # test_pictures.py, test_mat_files.py
+    assert {suffix_of(name) for name in NAMES} | {".img", ".img.gz"} | own == set(READ)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "analyze.hdr"])
