@@ -32,6 +32,16 @@ def plant(path: Path, *columns: str, seed: int = 0) -> None:
         nib.save(nib.Nifti1Image(data, volumes[0].affine), path)
 
 
+def plant_isbi(root: Path) -> None:
+    """Two visits of a subject of ISBI 2015, FLAIR and T1, each with masks by two raters."""
+    folder = root / "training01"
+    for visit in ("01", "02"):
+        for what, column in (("flair", "flair"), ("mprage", "t1")):
+            plant(folder / f"preprocessed/training01_{visit}_{what}_pp.nii", column)
+        for rater in (1, 2):
+            plant(folder / f"masks/training01_{visit}_mask{rater}.nii", "mask", seed=rater)
+
+
 @cache
 def _head() -> dict:
     """Volumes of every column on one grid of 4 mm."""

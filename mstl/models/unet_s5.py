@@ -9,7 +9,6 @@ from mstl.models.recipes import buildable
 
 WIDTH = 64
 STAGES = 5
-SIDE_MULTIPLE = 2 ** (STAGES - 1)
 IMAGE_ACTIVATIONS = ("tanh", "sigmoid")
 
 

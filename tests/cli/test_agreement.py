@@ -2,16 +2,12 @@
 import pytest
 
 from mstl.evaluation.scores import read_scores
-from tests.trees import plant
+from tests.trees import plant_isbi
 
 
 @pytest.fixture
 def isbi(tmp_path):
-    for visit in ("01", "02"):
-        for what, column in (("flair", "flair"), ("mprage", "t1")):
-            plant(tmp_path / f"data/training01/preprocessed/training01_{visit}_{what}_pp.nii", column)
-        for rater in (1, 2):
-            plant(tmp_path / f"data/training01/masks/training01_{visit}_mask{rater}.nii", "mask", seed=rater)
+    plant_isbi(tmp_path / "data")
     return tmp_path
 
 

@@ -7,7 +7,7 @@ from mstl.cli import main
 from mstl.data.cohort import Cohort
 from mstl.data.layouts import LAYOUTS
 from mstl.data.volume import read_mask
-from tests.trees import grow, plant
+from tests.trees import grow, plant_isbi
 
 
 @pytest.fixture
@@ -26,11 +26,7 @@ def run(monkeypatch, capsys):
 
 @pytest.fixture
 def isbi(tmp_path):
-    for visit in ("01", "02"):
-        for what, column in (("flair", "flair"), ("mprage", "t1")):
-            plant(tmp_path / f"data/training01/preprocessed/training01_{visit}_{what}_pp.nii", column)
-        for rater in (1, 2):
-            plant(tmp_path / f"data/training01/masks/training01_{visit}_mask{rater}.nii", "mask", seed=rater)
+    plant_isbi(tmp_path / "data")
     grow(tmp_path, "data/training01/preprocessed/training01_01_pd_pp.nii", "data/stray.nii")
     return tmp_path
 
