@@ -154,7 +154,7 @@ class Study:
             "train_subjects": list(train.subjects),
             "test_subjects": list(test.subjects),
         }
-        begun = {} if init == RANDOM else {"init": str(self.restored(split)), "init_partial": True}
+        begun = {} if init == RANDOM else {"init": str(self.restored(split))}
         changed = {key: yaml.safe_load(value) for key, value in (change.split("=", 1) for change in self.changes)}
         experiment = mstl.Experiment.from_dict({**settings, **half, **known, **BUDGET, **begun, **changed})
         out = self.folder / "-".join([row, split, init, *self.changes])

@@ -1,7 +1,7 @@
 """SegNet on small hardware: learn tumours, then re-train on five MS scans, against the same from random weights.
 
 Usage: python benchmarks/segnet_study.py FOLDER [--seeds 3] [--steps 1000] [--again 200] [--width 16]
-       [--real COHORT.csv] [--out FILE.csv]
+       [--real COHORT.csv] [--set KEY=VALUE ...] [--out FILE.csv]
 
 The source is learned from 14 tumour phantoms with the settings of configs/segnet.yaml at a smaller width, on 2 mm
 slices; "tumour" rows score it on six held-out phantoms. Five MS phantoms are the new set: "retrained" starts at the
@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
 from _study import Table, over_patients
 
 import mstl
@@ -31,7 +32,7 @@ COHORTS = {"tumour": {"subjects": 24, "seed": 11}, "ms": {"subjects": 24, "seed"
 SIDES = {"tumour": (14, 4, 6), "ms": (5, 4, 15)}  # subjects to train on, to validate, to test
 STEPS_PER_EPOCH = 20
 CUT = {"decay": "polynomial", "steps_per_epoch": STEPS_PER_EPOCH, "validation_steps": 6}
-KEYS = ("task", "method", "seed", "steps")
+KEYS = ("task", "method", "seed", "steps", "changes")
 
 
 def main() -> None:
@@ -41,8 +42,9 @@ def main() -> None:
     jobs += [("ms", method, seed) for seed in range(options.seeds) for method in ("scratch", "retrained", "frozen")]
     if options.real:
         jobs += [("real", method, held) for held in (0, 1) for method in ("scratch", "retrained", "as it is")]
-    for task, method, seed in jobs:
-        key = {"task": task, "method": method, "seed": seed, "steps": study.steps(task, method)}
+    for task, method, seed in (job for job in jobs if job[0] in options.tasks):
+        steps, changes = study.steps(task, method), " ".join(options.changes)
+        key = {"task": task, "method": method, "seed": seed, "steps": steps, "changes": changes}
         if not table.has(**key):
             table.add([{**key, **row} for row in study.rows(task, method, seed)])
     for (task, method), rows in table.frame.groupby(["task", "method"], sort=False):
@@ -56,6 +58,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=1000, help="of the source")
     parser.add_argument("--again", type=int, default=200, help="steps on the new set")
     parser.add_argument("--width", type=int, default=16, help="of the network; published: 64")
+    parser.add_argument("--tasks", nargs="+", default=["tumour", "ms", "real"], choices=["tumour", "ms", "real"])
+    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--real", type=Path, help="cohort.csv of two patients with flair, t1, t2 and mask")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/segnet_study.csv"))
     return parser.parse_args()
@@ -66,6 +70,8 @@ class Study:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.folder, self.options = options.folder, options
+        changes = (change.split("=", 1) for change in options.changes)
+        self.changed = {key: yaml.safe_load(value) for key, value in changes}
 
     def steps(self, task: str, method: str) -> int:
         """Steps of one training."""
@@ -78,7 +84,7 @@ class Study:
         took = {"seconds": round(time.monotonic() - began), "processor_seconds": round(time.process_time() - used)}
         cohort, cases = self.cases(task)
         held = cases.subjects[seed : seed + 1] if task == "real" else run.experiment.test_subjects
-        out = self.folder / f"predictions-{task}-{method}-{seed}"
+        out = run.folder / "predictions" if method != "as it is" else self.folder / f"as-it-is-{seed}"
         if not out.exists():
             mstl.predict(run, cases.select(held), out=out, threshold=0.5 if task == "real" else None)
         scores = mstl.evaluate(out, cohort.select(held), binarise_masks=True)
@@ -112,8 +118,8 @@ class Study:
             "seed": seed,
             **self.sides(task, seed),
         }
-        out = self.folder / f"{task}-{method}-{seed}-{steps}"
-        experiment = mstl.Experiment.from_dict({**settings, **CUT, **known, **begun})
+        out = self.folder / "-".join([task, method, str(seed), str(steps), *self.options.changes])
+        experiment = mstl.Experiment.from_dict({**settings, **CUT, **known, **begun, **self.changed})
         run = train_experiment(experiment, out=out, resume=out.exists())
         if task != "real" and not (out / "threshold.json").exists():
             set_threshold(run)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -80,6 +81,7 @@ def demo(
 
 @app.command()
 def phantom(
+    context: typer.Context,
     out: Annotated[Path, typer.Argument(help="New folder.", show_default=False)],
     subjects: Annotated[int, typer.Option(help="How many subjects.")] = 10,
     scanner: Annotated[str, typer.Option(help="Scanner profile, 'mixed', or 'clinical-raw'.")] = "research",
@@ -99,6 +101,7 @@ def phantom(
 
     with progress("Making phantoms", subjects) as step:
         if disease == DISEASE:
+            _refuse(context, ("scanner", "skull", "modalities", "randomise", "jobs"), because="--disease dme")
             write_oct_phantoms(out, subjects=subjects, seed=seed, progress=step)
         else:
             mstl.write_phantoms(
@@ -113,6 +116,13 @@ def phantom(
                 progress=step,
             )
     console.print(f"Wrote {out / 'cohort.csv'}: {subjects} subjects.", soft_wrap=True)
+
+
+def _refuse(context: typer.Context, names: Sequence[str], *, because: str) -> None:
+    """Raise `InputError` where one of these options was given."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    if given := [f"--{name}" for name, source in sources.items() if source and source.name == "COMMANDLINE"]:
+        raise InputError(f"{', '.join(given)} does nothing with {because}. Leave it out.")
 
 
 app.command()(index)

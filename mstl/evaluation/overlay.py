@@ -2,15 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from matplotlib.colors import to_rgb
-from PIL import Image
 
 from mstl.colours import GREEN, ORANGE, SKY, YELLOW, label_styles
-from mstl.files import whole_file
 
 SIDE = 768  # pixels; smaller pictures are enlarged by a whole number
 RANGE = (0.5, 99.8)  # percentiles of the greys that become black and white
@@ -48,12 +45,6 @@ def draw_raters(
     if prediction is not None:
         outlines["prediction"] = (prediction > 0, SKY, PREDICTION_WIDTH)
     return _drawn(image, outlines)
-
-
-def write_overlay(path: Path, overlay: np.ndarray) -> None:
-    """Write RGB uint8 `(H, W, 3)` as PNG, whole or not at all."""
-    with whole_file(path) as temporary:
-        Image.fromarray(overlay).save(temporary, "PNG")
 
 
 def _drawn(image: np.ndarray, outlines: Mapping[str, tuple[np.ndarray, str, int]]) -> np.ndarray:

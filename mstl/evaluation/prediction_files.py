@@ -10,10 +10,11 @@ from mstl.data.prepared import PreparedCase, to_native
 from mstl.data.volume import write_volume
 from mstl.evaluation.decision import Decision
 from mstl.evaluation.maps import CERTAIN, OVERLAY, PREDICTION, PROBABILITY, of_picture, probability_files
-from mstl.evaluation.overlay import draw_overlay, write_overlay
+from mstl.evaluation.overlay import draw_overlay
 from mstl.evaluation.predictor import LESION
 from mstl.evaluation.references import MOTIONS, motions
 from mstl.files import write_json
+from mstl.training.panels import write_png
 
 WHITE = 255  # of 8-bit pictures
 
@@ -98,4 +99,4 @@ def _write_pictures(
     seen = to_native(np.asarray(case.image[..., 0], np.float32), case).data[..., 0]
     truth = None if reference is None else reference[..., 0]
     overlay = draw_overlay(seen, prediction[..., 0], reference=truth, labels=labels if several else ())
-    write_overlay(out / f"{case.name}{OVERLAY}", overlay)
+    write_png(out / f"{case.name}{OVERLAY}", overlay)

@@ -12,8 +12,9 @@ from mstl.data.indexing import Index
 from mstl.data.volume import read_mask, read_volume
 from mstl.errors import InputError
 from mstl.evaluation.maps import PREDICTION, map_path
-from mstl.evaluation.overlay import draw_raters, write_overlay
+from mstl.evaluation.overlay import draw_raters
 from mstl.files import new_folder, whole_folder
+from mstl.training.panels import write_png
 
 RATERS = "_raters.png"  # after the name of the case
 
@@ -41,7 +42,7 @@ def write_rater_overlays(
             masks = {name: read_mask(index.raters[case.name][name]).data[..., 0] for name in raters}
             predicted = None if predictions is None else _prediction(Path(predictions), case)
             picture = draw_raters(read_volume(_image(case)).data[..., 0], masks, prediction=predicted)
-            write_overlay(temporary / f"{case.name}{RATERS}", picture)
+            write_png(temporary / f"{case.name}{RATERS}", picture)
             if progress is not None:
                 progress(case.name)
     return out

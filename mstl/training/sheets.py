@@ -65,7 +65,7 @@ def write_sheet(
 ) -> Path:
     """Write a `sample_sheet` as PNG, whole or not at all; returns its path."""
     sheet = sample_sheet(corrupted, output, target, names=names, modalities=modalities, scale=scale, title=title)
-    return write_png(path, sheet)
+    return write_png(path, sheet, optimise=True)
 
 
 def choose_slices(cases: Sequence[PreparedCase], count: int) -> list[tuple[int, int]]:

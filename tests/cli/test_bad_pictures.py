@@ -163,3 +163,10 @@ def test_a_mask_that_was_not_annotated_is_refused_where_it_is_named(mstl, tmp_pa
 @pytest.mark.parametrize("step", ["n4", "mni", "brain"])
 def test_steps_of_brains_are_refused(prepare, tree, step):
     assert_one_line(prepare(tree, "--steps", step), r"img_0\.png is a picture; the steps .* are for scans of heads")
+
+
+def test_phantoms_of_eyes_refuse_what_only_heads_have(mstl, tmp_path):
+    code, _, error = mstl("phantom", tmp_path / "out", "--disease", "dme", "--scanner", "quick", "--jobs", 2)
+    assert code == 1
+    assert "--scanner, --jobs does nothing with --disease dme" in error
+    assert not (tmp_path / "out").exists()
