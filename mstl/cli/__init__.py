@@ -11,9 +11,11 @@ import typer
 import mstl
 from mstl.cli.agreement import agreement
 from mstl.cli.check import check
+from mstl.cli.compare import compare
 from mstl.cli.convert import convert
 from mstl.cli.domain_shift import domain_shift
 from mstl.cli.evaluate import evaluate
+from mstl.cli.export import export
 from mstl.cli.index import index
 from mstl.cli.inputs import Precision, precision_change, read_input
 from mstl.cli.prepare import prepare
@@ -222,6 +224,8 @@ def predict(
 app.command()(evaluate)
 app.command()(agreement)
 app.command()(screen)
+app.command()(compare)
+app.command()(export)
 
 
 @app.command()

@@ -49,8 +49,15 @@ def fetch(name: Annotated[str, typer.Argument(help="See 'mstl weights list'.", s
 
 
 @app.command()
-def verify() -> None:
+def verify(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Of 'mstl export'; default: the published weights.", show_default=False)
+    ] = None,
+) -> None:
     """Compare every file that is here with its checksum; exit code 1 where one is damaged."""
+    if folder is not None:
+        _verify_export(folder)
+        return
     from rich.table import Table
 
     from mstl.transfer.registry import verify as verify_weights
@@ -63,6 +70,14 @@ def verify() -> None:
     damaged = [str(row.path) for row in rows if row.state == "damaged"]
     if damaged:
         raise InputError(f"Damaged: {', '.join(damaged)}. Remove and run 'mstl weights fetch NAME'.")
+
+
+def _verify_export(folder: Path) -> None:
+    from mstl.transfer.checksums import check_whole, checksum_states
+
+    count = len(checksum_states(folder))
+    check_whole(folder)
+    console.print(escaped(f"All {count} files of {folder} are as they were exported."), soft_wrap=True)
 
 
 def _place(place: tuple[str, Path] | None) -> dict:

@@ -12,6 +12,7 @@ from mstl.errors import InputError
 from mstl.files import read_json
 from mstl.settings import PRETRAINING, Settings, command_of, read_yaml
 from mstl.training.build import build_for
+from mstl.transfer.checksums import check_whole
 from mstl.transfer.plan import transfer_weights
 from mstl.transfer.source import BEST
 
@@ -117,9 +118,10 @@ class Run(RunFolder):
         """The model with its "best" or "last" weights.
 
         A model that mstl built is built again; one of the user's own is available only in the process that
-        trained it, else `InputError`.
+        trained it, else `InputError`, as where a file of an exported run is not as it was exported.
         """
         path = self.weights(which)
+        check_whole(self.folder)
         if self._model is None:
             self._model = self._rebuilt()
         transfer_weights(path, self._model)

@@ -20,6 +20,7 @@ SIGNED_IMAGES = (
     "These weights know images in [-1, 1], for their generator ended in tanh; the model sees them as prepared. "
     "Pre-train with activation: sigmoid."
 )
+HELD_OUT = "have learned from subjects held out here"
 SEGNET, VGG16, VGG16_SHAPE = "segnet", "imagenet-vgg16", {"kernel": 3, "width": 64}
 OTHER_SHAPE = (
     "VGG16 has 3x3 kernels and 64 filters at the top, this SegNet {kernel}x{kernel} and {width}. Build it alike: "
@@ -85,7 +86,7 @@ def known_subjects(source: Source, held_out: Iterable[str]) -> list[str]:
         return []
     shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
     return [
-        f"These weights have learned from subjects held out here ({shown}), with labels or without: their scores are "
+        f"These weights {HELD_OUT} ({shown}), with labels or without: their scores are "
         "not those of new patients. Train the weights without them (train_subjects)."
     ]
 

@@ -9,6 +9,7 @@ from mstl.data.prepared import PREPARATION
 from mstl.errors import InputError
 from mstl.files import read_json
 from mstl.settings import PRETRAINING, read_yaml
+from mstl.transfer.checksums import check_whole
 from mstl.transfer.registry import Weights, fetch, registry, weights_named
 
 IMAGENET = "imagenet"
@@ -59,7 +60,7 @@ def find_source(word: str, *, model_name: str = "") -> Source:
     A file or folder of that name comes first; of a folder, as that of a run, its best weights, and of a pretrained
     GAN the encoder alone (of a U-Net S5 the decoder too), but all where `model_name` is its generator. "imagenet" is
     the encoder that belongs to the model `model_name`. Raises `InputError` where it means nothing or the run's own
-    records are damaged, and as `fetch` does.
+    records are damaged, or files of an exported run, and as `fetch` does.
     """
     path = Path(word)
     if path.is_dir():
@@ -74,6 +75,7 @@ def find_source(word: str, *, model_name: str = "") -> Source:
 def _of_run(folder: Path, model_name: str) -> Source:
     if not (folder / BEST).is_file():
         raise InputError(f"Folder {folder} holds no {BEST}; a run has one. Give a run's folder or a file of weights.")
+    check_whole(folder)
     experiment = read_yaml(folder / EXPERIMENT) if (folder / EXPERIMENT).exists() else {}
     preparation = read_json(folder / PREPARATION) if (folder / PREPARATION).exists() else {}
     generator = experiment.get("generator", "pix2pix") if experiment.get(PRETRAINING) == GAN else ""
