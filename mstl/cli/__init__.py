@@ -11,7 +11,6 @@ import typer
 import mstl
 from mstl.cli.agreement import agreement
 from mstl.cli.check import check
-from mstl.cli.compare import compare
 from mstl.cli.convert import convert
 from mstl.cli.domain_shift import domain_shift
 from mstl.cli.evaluate import evaluate
@@ -224,7 +223,6 @@ def predict(
 app.command()(evaluate)
 app.command()(agreement)
 app.command()(screen)
-app.command()(compare)
 app.command()(export)
 
 
