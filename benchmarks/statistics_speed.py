@@ -17,7 +17,7 @@ import pandas as pd
 
 from mstl.evaluation.learning_curve import learning_curves
 from mstl.evaluation.rank_stability import rank_stability
-from mstl.evaluation.statistics import compare_strategies
+from mstl.evaluation.statistics import compare_strategies, mean_scores
 
 PATIENTS, STRATEGIES, SIZES, SEEDS, FOLDS = 100, 8, (5, 10, 20), 3, 5
 RESULTS = Path(__file__).parent / "results" / "statistics_speed.csv"
@@ -40,6 +40,7 @@ def study(*, every_fold: bool) -> pd.DataFrame:
 def measure(frame: pd.DataFrame, design: str) -> list[dict]:
     parts = {
         "comparisons": lambda: compare_strategies(frame, baseline="s0"),
+        "means": lambda: mean_scores(frame),
         "ranks": lambda: rank_stability(frame),
         "learning curves": lambda: learning_curves(frame),
     }

@@ -88,7 +88,7 @@ class Comparison:
         if self.missing:
             notes.append(f"{self.missing} test cases that only one of the two has scored are left out")
         if 0 < self.patients < 3:
-            notes.append(f"{_count(self.patients, 'patient')}: no interval of the difference")
+            notes.append(f"{_count(self.patients, 'patient')}: no bootstrap interval")
         elif self.interval[0] == self.interval[1]:
             notes.append("all patients differ by the same: the interval is a point")
         elif self.patients and self.patients < FEW:
@@ -131,7 +131,7 @@ class Comparison:
             several = f" once {self.family} comparisons are corrected for" if self.p <= self.alpha else ""
             return f"N{none}{several}"
         few = _count(self.patients, "patient")
-        return f"N{none}, and {few} could show none (Holm-adjusted p cannot be below {self.smallest_p:.2g})"
+        return f"N{none}, and {few} could show none (p cannot be below {self.smallest_p:.2g})"
 
     def _numbers(self) -> str:
         lower = ", lower is better" if self.lower_is_better else ""
@@ -142,8 +142,8 @@ class Comparison:
         sure = f" ({level} interval {intervals})" if intervals else ""
         wins = f"{100 * self.probability:.0f} % of {_count(self.patients, 'patient')}"
         return (f"mean {self.score} {self.mean_a:.3f} against {self.mean_b:.3f}{lower}, difference "
-                f"{self.difference:+.3f}{sure}, {self.a} better in {wins}, Holm-adjusted {_p(self.p_holm)} of "
-                f"{_count(self.family, 'comparison')}")  # fmt: skip
+                f"{self.difference:+.3f}{sure}, {self.a} better in {wins}, signed-rank {_p(self.p_holm)} "
+                f"after Holm's correction for {_count(self.family, 'comparison')}")  # fmt: skip
 
     def _reservation(self) -> str:
         if self.verdict not in ("better", "worse", "mixed"):

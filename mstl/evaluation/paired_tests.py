@@ -35,7 +35,7 @@ def signed_rank_p(differences: np.ndarray) -> float:
 
     Zeros are left out; of none but zeros p is 1, of nothing nan. Exact up to 50 differences, with ties too (which
     `scipy.stats.wilcoxon`, called for the rest, has only for a few and slowly), else by the normal approximation.
-    Wilcoxon 1945, doi 10.2307/3001968; ties: Streitberg and Roehmel 1986, Statistical Software Newsletter 12:10-18.
+    Wilcoxon 1945, doi 10.2307/3001968; ties: Streitberg and Roehmel 1986, Statistical Software Newsletter 12:10-17.
     """
     differences = np.asarray(differences, float)
     changed = differences[differences != 0]

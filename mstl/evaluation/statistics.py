@@ -18,7 +18,7 @@ from mstl.evaluation.paired_tests import (
     signed_rank_p,
     smallest_signed_rank_p,
 )
-from mstl.evaluation.study_scores import Paired, StudyScores, known
+from mstl.evaluation.study_scores import Paired, StudyScores, known, over_trainings
 from mstl.evaluation.variation import variation
 
 RESAMPLES = 9999
@@ -49,6 +49,34 @@ def paired_differences(
     return pair
 
 
+def mean_scores(
+    frame: pd.DataFrame,
+    *,
+    score: str = "dice",
+    lower_is_better: bool | None = None,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The mean of each strategy at each size over patients, a row each: size, strategy, patients, mean, low, high.
+
+    frame: the long form of a study, see `StudyScores.of`, which also says what is raised. A patient counts with the
+    mean of all that the strategy has of him; `low` and `high` are the BCa bootstrap interval for new patients and
+    these networks. Overlapping intervals say nothing of the difference: `compare_strategies` does.
+    """
+    _check(confidence, resamples)
+    scores = StudyScores.of(frame, score=score, lower_is_better=lower_is_better)
+    rows = []
+    for place, size in enumerate(scores.sizes):
+        for number, name in enumerate(scores.strategies):
+            patients = over_trainings(scores.by_subject(scores.values[number, place]))
+            patients = patients[~np.isnan(patients)]
+            if len(patients):
+                low, high = bca_interval(patients, confidence=confidence, resamples=resamples, seed=seed)
+                rows.append((size, name, len(patients), _mean(patients), low, high))
+    return pd.DataFrame(rows, columns=["size", "strategy", "patients", "mean", "low", "high"])
+
+
 def compare_strategies(
     frame: pd.DataFrame,
     *,
@@ -69,7 +97,7 @@ def compare_strategies(
     In k-fold studies patients of one fold share a network, so that p and `interval` hold for these networks: for a
     claim about the strategy `interval_trained_anew` is the one to look at. Even that takes folds as independent, which
     share training subjects; no unbiased variance of cross-validation exists (Bengio and Grandvalet 2004,
-    jmlr.org/papers/v5/grandvalet04a.html).
+    Journal of Machine Learning Research 5:1089-1105).
 
     Raises `InputError` as `StudyScores.of` does, for an unknown baseline, fewer than two strategies, confidence
     outside 0.5 to 1, or fewer than 100 resamples.
@@ -78,12 +106,17 @@ def compare_strategies(
     known(baseline, scores.strategies, "Baseline")
     if len(scores.strategies) < 2:
         raise InputError(f"'{baseline}' is the study's only strategy; at least two are expected. Add one to compare.")
-    if not 0.5 <= confidence < 1 or resamples < 100:
-        raise InputError(
-            f"confidence is {confidence} and resamples {resamples}; expected 0.5 to below 1, and at least 100."
-        )
+    _check(confidence, resamples)
     options = baseline, confidence, resamples, seed
     return _corrected([_compared(scores, *names, options=options) for names in _pairs(scores, baseline)])
+
+
+def _check(confidence: float, resamples: int) -> None:
+    if not 0.5 <= confidence < 1 or resamples < 100:
+        raise InputError(
+            f"confidence is {confidence} and resamples {resamples}; expected 0.5 to below 1, and at least 100. Give "
+            "such numbers."
+        )
 
 
 def _pairs(scores: StudyScores, baseline: str) -> Iterator[tuple[str, str, int]]:

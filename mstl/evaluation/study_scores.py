@@ -11,6 +11,7 @@ import pandas as pd
 from mstl.errors import InputError
 
 KEYS = ("strategy", "size", "fold", "seed", "subject", "case")
+NUMBERED = ("size", "fold", "seed")
 EMPTY = "empty_reference"
 LOWER_IS_BETTER = ("hausdorff95_mm", "surface_distance_mm", "lesion_false_discovery")
 DECIMALS = 12  # differences that agree in so many are equal: the order of a sum must not break a tie
@@ -70,11 +71,11 @@ class StudyScores:
         they are of every mean of `mstl.evaluation.scores`. lower_is_better: None, as the score's name says
         (`LOWER_IS_BETTER`). Strategies and sizes come sorted, whatever the order of the rows.
 
-        Raises `InputError` for columns that are missing, naming the nearest, for scores that are no finite numbers,
-        for two rows of one case in one training, and where no case has a score.
+        Raises `InputError` for columns that are missing, naming the nearest, for sizes, folds and seeds that are no
+        whole numbers, scores that are no finite numbers, two rows of one case in one training, and where no case has
+        a score.
         """
-        for column in (*KEYS, score):
-            known(column, frame.columns, "Column")
+        _check_keys(frame, score)
         empty = _empty(frame)
         cases = frame.loc[empty, ["subject", "case"]].drop_duplicates()
         frame = frame[~empty]
@@ -143,6 +144,18 @@ def known(name: str | int, names: Iterable, what: str) -> str | int:
     raise InputError(f"{what} '{name}' is not in the study. {hint}")
 
 
+def _check_keys(frame: pd.DataFrame, score: str) -> None:
+    for column in (*KEYS, score):
+        known(column, frame.columns, "Column")
+    for column in KEYS:
+        if frame[column].isna().any():
+            raise InputError(f"Column '{column}' has empty fields, expected none. Fill them, or remove these rows.")
+    for column in NUMBERED:
+        numbers = pd.to_numeric(frame[column], errors="coerce")
+        if wrong := frame[column][numbers % 1 != 0].tolist():
+            raise InputError(f"Column '{column}' holds '{wrong[0]}', expected whole numbers. Write the number.")
+
+
 def _empty(frame: pd.DataFrame) -> pd.Series:
     if EMPTY not in frame:
         return pd.Series(False, index=frame.index)
@@ -161,9 +174,9 @@ def _numbers(column: pd.Series, score: str) -> pd.Series:
 
 def _places(frame: pd.DataFrame) -> tuple[np.ndarray, list]:
     """Where each row stands along the five axes `(5, rows)`, and what stands there: names sorted, cases as pairs."""
-    texts = frame.assign(**{name: frame[name].astype(str) for name in ("strategy", "subject", "case")})
-    found = [pd.factorize(texts[name], sort=True) for name in ("strategy", "size", "fold", "seed")]
-    found.append(pd.MultiIndex.from_frame(texts[["subject", "case"]]).factorize(sort=True))
+    keys = pd.DataFrame({name: frame[name].astype(int if name in NUMBERED else str) for name in KEYS})
+    found = [pd.factorize(keys[name], sort=True) for name in ("strategy", *NUMBERED)]
+    found.append(pd.MultiIndex.from_frame(keys[["subject", "case"]]).factorize(sort=True))
     return np.stack([codes for codes, _ in found]), [list(level) for _, level in found]
 
 

@@ -38,7 +38,7 @@ def test_a_shown_gain_is_said_with_its_intervals():
     assert found.words == (
         "With 10 labelled subjects gan is better than scratch: mean dice 0.620 against 0.590, difference +0.030 (95 % "
         "interval +0.010 to +0.050 for new patients; +0.010 to +0.050 for newly trained networks too), gan better in "
-        "85 % of 20 patients, Holm-adjusted p = 0.004 of 4 comparisons."
+        "85 % of 20 patients, signed-rank p = 0.004 after Holm's correction for 4 comparisons."
     )
 
 
@@ -71,7 +71,7 @@ def test_what_only_the_correction_takes_away_is_said():
 def test_patients_too_few_to_show_anything_are_named():
     found = comparison(patients=5, smallest_p=0.25, p=0.0625, p_holm=0.25)
     assert found.verdict == "too few patients"
-    assert "5 patients could show none (Holm-adjusted p cannot be below 0.25)" in found.words
+    assert "5 patients could show none (p cannot be below 0.25)" in found.words
 
 
 def test_ranks_against_the_mean_are_no_verdict_for_either():
@@ -101,8 +101,8 @@ def test_without_a_common_case_nothing_is_claimed():
 
 @pytest.mark.parametrize(("changes", "words"), [
     ({"missing": 3}, "3 test cases that only one of the two has scored are left out"),
-    ({"patients": 2}, "2 patients: no interval of the difference"),
-    ({"patients": 1}, "1 patient: no interval"),
+    ({"patients": 2}, "2 patients: no bootstrap interval"),
+    ({"patients": 1}, "1 patient: no bootstrap interval"),
     ({"patients": 8}, "8 patients: bootstrap intervals of fewer than 10 are too narrow"),
     ({"interval": (0.02, 0.02)}, "all patients differ by the same"),
     ({"interval_trained_anew": (NAN, NAN)}, "trained once each"),

@@ -88,10 +88,18 @@ def test_a_curve_without_enough_sizes_or_patients_claims_nothing():
     assert alone.at([50])["low"].isna().all()
 
 
-def test_three_sizes_and_one_seed_are_cautioned_about():
-    found = curve(steps([0.5, 0.6, 0.66], sizes=(5, 10, 20)))
-    assert [caution.split(":")[0] for caution in found.cautions] == [
-        "three sizes always fit", "every size was trained with one seed"]  # fmt: skip
+def test_a_strategy_without_any_score_has_no_curve():
+    frame = study_frame({"gan": 0.0, "oct": 0.0}, patients=6)
+    frame.loc[frame["strategy"] == "oct", "dice"] = np.nan
+    assert [found.strategy for found in learning_curves(frame)] == ["gan"]
+
+
+def test_three_sizes_are_cautioned_about_and_one_seed_is_not_relied_on():
+    found = curve(study_frame({"gan": 0.0}, patients=12, sizes=(5, 10, 20), noise=0.002))
+    assert found.reliable
+    assert found.cautions[0].startswith("three sizes nearly always fit")
+    once = curve(study_frame({"gan": 0.0}, patients=12, sizes=(5, 10, 20), seeds=1, noise=0.002))
+    assert once.reasons == ("with one seed the interval leaves out the chance of a training",)
 
 
 def test_the_chance_of_a_training_widens_the_interval():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mstl.errors import InputError
 from mstl.evaluation.paired_tests import bca_interval, holm, signed_rank_p
-from mstl.evaluation.statistics import compare_strategies, paired_differences
+from mstl.evaluation.statistics import compare_strategies, mean_scores, paired_differences
 from tests.study_frames import pairs_frame, study_frame
 
 GAINS = {"scratch": 0.0, "gan": 0.05, "imagenet": 0.0, "oct": -0.05}
@@ -55,6 +55,23 @@ def test_numbers_are_of_patients_and_not_of_cells(frame, found):
     assert first.interval == bca_interval(pair.differences, resamples=999)
     assert first.p == signed_rank_p(pair.differences)
     assert first.mean_a - first.mean_b == pytest.approx(first.difference)
+
+
+def test_mean_scores_are_of_patients_with_an_interval(frame):
+    table = mean_scores(frame, resamples=999)
+    names = [(size, name) for size in (5, 20) for name in sorted(GAINS)]
+    assert list(zip(table["size"], table["strategy"], strict=True)) == names
+    patients = frame[(frame["size"] == 5) & (frame["strategy"] == "gan")].groupby("subject")["dice"].mean()
+    first = table.iloc[0]
+    assert (first["patients"], first["mean"]) == (16, pytest.approx(patients.mean()))
+    assert (first["low"], first["high"]) == pytest.approx(bca_interval(patients.to_numpy(), resamples=999))
+
+
+def test_strategies_without_a_score_at_a_size_have_no_mean_there(frame):
+    lacking = frame[(frame["strategy"] != "gan") | (frame["size"] == 5)]
+    assert mean_scores(lacking, resamples=100).groupby("size")["strategy"].count().to_dict() == {5: 4, 20: 3}
+    with pytest.raises(InputError, match="resamples 10"):
+        mean_scores(frame, resamples=10)
 
 
 def test_holm_corrects_each_family_over_all_sizes(found):
@@ -153,6 +170,13 @@ def test_a_size_that_one_of_two_lacks_is_told_and_one_that_both_lack_is_not():
     found = compare_strategies(frame, baseline="b", resamples=499)
     assert [(one.a, one.b) for one in found if one.size == 10] == [("a", "b"), ("c", "b")]
     assert {one.verdict for one in found if one.size == 10} == {"not compared"}
+
+
+def test_a_strategy_without_any_score_is_not_compared_and_not_counted(frame):
+    lost = frame.assign(dice=frame["dice"].where(frame["strategy"] != "gan"))
+    found = [one for one in compare_strategies(lost, baseline="scratch", resamples=100) if one.baseline]
+    assert {one.verdict for one in found if one.a == "gan"} == {"not compared"}
+    assert {one.family for one in found} == {4}
 
 
 def test_no_difference_is_found_as_rarely_as_promised():

@@ -59,6 +59,14 @@ def test_the_order_of_the_rows_changes_nothing():
     assert np.array_equal(one.values, other.values, equal_nan=True)
 
 
+def test_numbers_read_as_text_are_the_same_study():
+    frame = study_frame(GAINS, patients=4, sizes=(5, 10))
+    texts = frame.assign(size=frame["size"].astype(str), seed=frame["seed"].astype(float))
+    one, other = StudyScores.of(frame), StudyScores.of(texts)
+    assert other.sizes == (5, 10)
+    assert np.array_equal(one.values, other.values, equal_nan=True)
+
+
 @pytest.mark.parametrize(("score", "given", "lower"), [
     ("dice", None, False), ("hausdorff95_mm", None, True), ("lesion_false_discovery", None, True), ("dice", True, True),
     ("hausdorff95_mm", False, False),
@@ -78,6 +86,9 @@ def test_the_table_has_a_row_a_patient():
     (lambda frame: frame, {"score": "dyce"}, "Column 'dyce' is not in the study. Did you mean dice"),
     (lambda frame: frame.drop(columns="subject"), {}, "Column 'subject' is not in the study"),
     (lambda frame: frame, {"score": "case"}, "Column 'case' holds text, expected numbers"),
+    (lambda frame: frame.assign(size="all"), {}, "Column 'size' holds 'all', expected whole numbers"),
+    (lambda frame: frame.assign(fold=0.5), {}, "Column 'fold' holds '0.5', expected whole numbers"),
+    (lambda frame: frame.assign(seed=[0, None, 0, 0]), {}, "Column 'seed' has empty fields"),
     (lambda frame: frame.assign(dice=np.inf), {}, "Column 'dice' holds infinite values"),
     (lambda frame: frame.assign(dice=np.nan), {}, "No case of 4 rows has a dice"),
     (lambda frame: frame.assign(empty_reference=1), {}, "No case of 4 rows has a dice"),
