@@ -43,6 +43,7 @@ EXTRAS = {
         "MedPy>=0.5.2", *DASK,
     ],
     "bench": ["torch>=2.3"],
+    "docs": ["sphinx>=9.0", "myst-nb>=1.4", "furo>=2025.12"],
 }
 
 setup(
