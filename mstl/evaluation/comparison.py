@@ -140,7 +140,7 @@ class Comparison:
         anew = _range(self.interval_trained_anew, "for newly trained networks too")
         intervals = "; ".join(part for part in (for_new, anew) if part)
         sure = f" ({level} interval {intervals})" if intervals else ""
-        wins = f"{100 * self.probability:.0f} % of {_count(self.patients, 'patient')}"
+        wins = f"{round(self.probability * self.patients, 1):g} of {_count(self.patients, 'patient')}"
         return (f"mean {self.score} {self.mean_a:.3f} against {self.mean_b:.3f}{lower}, difference "
                 f"{self.difference:+.3f}{sure}, {self.a} better in {wins}, signed-rank {_p(self.p_holm)} "
                 f"after Holm's correction for {_count(self.family, 'comparison')}")  # fmt: skip

@@ -38,7 +38,7 @@ def test_a_shown_gain_is_said_with_its_intervals():
     assert found.words == (
         "With 10 labelled subjects gan is better than scratch: mean dice 0.620 against 0.590, difference +0.030 (95 % "
         "interval +0.010 to +0.050 for new patients; +0.010 to +0.050 for newly trained networks too), gan better in "
-        "85 % of 20 patients, signed-rank p = 0.004 after Holm's correction for 4 comparisons."
+        "17 of 20 patients, signed-rank p = 0.004 after Holm's correction for 4 comparisons."
     )
 
 
@@ -111,6 +111,10 @@ def test_without_a_common_case_nothing_is_claimed():
 def test_notes_say_what_limits_the_numbers(changes, words):
     assert any(note.startswith(words) for note in comparison(**changes).notes)
     assert comparison().notes == ()
+
+
+def test_a_patient_with_equal_scores_counts_half_in_the_words():
+    assert "gan better in 16.5 of 20 patients" in comparison(probability=0.825).words
 
 
 def test_a_row_is_flat_and_strict_json():
