@@ -3,7 +3,7 @@
 Usage: python benchmarks/segnet_study.py FOLDER [--seeds 3] [--steps 1000] [--again 200] [--width 16]
        [--real COHORT.csv] [--set KEY=VALUE ...] [--out FILE.csv]
 
-The source is learned from 14 tumour phantoms with the settings of configs/segnet.yaml at a smaller width, on 2 mm
+The source is learned from 30 tumour phantoms with the settings of configs/segnet.yaml at a smaller width, on 2 mm
 slices; "tumour" rows score it on six held-out phantoms. Five MS phantoms are the new set: "retrained" starts at the
 source, "frozen" at it with its encoder frozen, "scratch" at random weights, with the same subjects, steps and schedule;
 they are scored on 15 held-out phantoms. With --real the same on two real patients (flair, t1, t2): one to train on, the
@@ -28,8 +28,8 @@ from mstl.training.experiment import train_experiment
 CONFIG = Path("configs/segnet.yaml")
 MODALITIES = ("flair", "t1", "t2")
 GRID = {"modalities": MODALITIES, "spacing": 2.0, "shape": (96, 112, 96), "normalise": "minmax", "binarise_masks": True}
-COHORTS = {"tumour": {"subjects": 24, "seed": 11}, "ms": {"subjects": 24, "seed": 12}}
-SIDES = {"tumour": (14, 4, 6), "ms": (5, 4, 15)}  # subjects to train on, to validate, to test
+COHORTS = {"tumour": {"subjects": 40, "seed": 11}, "ms": {"subjects": 24, "seed": 12}}
+SIDES = {"tumour": (30, 4, 6), "ms": (5, 4, 15)}  # subjects to train on, to validate, to test
 STEPS_PER_EPOCH = 20
 CUT = {"decay": "polynomial", "steps_per_epoch": STEPS_PER_EPOCH, "validation_steps": 6}
 KEYS = ("task", "method", "seed", "steps", "changes")

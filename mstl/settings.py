@@ -43,17 +43,28 @@ class Settings:
         proposed) or a value of another kind than the default's; and for a strategy that the file lacks, or none
         where it has some.
         """
-        given = {} if strategy is None else {STRATEGY: strategy}
-        for change in changes:
-            key, separator, value = change.partition("=")
-            if not separator:
-                raise InputError(f"--set {change} is not of the form key=value, such as --set epochs=20.")
-            key = key.strip()
-            names = key in cls.NAMES and not value.lstrip().startswith("[")  # subject 04 is a name, not the number 4
-            given[key] = value if names else _parse_yaml(value, f"--set {change}")
+        given = ({} if strategy is None else {STRATEGY: strategy}) | cls.changes(changes)
         chosen = {STRATEGY: given.pop(STRATEGY)} if STRATEGY in given else {}
         values = with_strategy(read_yaml(Path(path)) | chosen, source=str(path))
         return cls.from_dict(values | given, source=str(path))
+
+    @classmethod
+    def changes(cls, texts: Iterable[str]) -> dict:
+        """Values by key of texts "key=value", in which the value is YAML; raises `InputError` for another form."""
+        given = {}
+        for text in texts:
+            key, separator, value = text.partition("=")
+            if not separator:
+                raise InputError(f"--set {text} is not of the form key=value, such as --set epochs=20.")
+            key = key.strip()
+            names = key in cls.NAMES and not value.lstrip().startswith("[")  # subject 04 is a name, not the number 4
+            given[key] = value if names else _parse_yaml(value, f"--set {text}")
+        return given
+
+    @classmethod
+    def command(cls) -> str:
+        """The command that such settings are for."""
+        return command_of(cls.KIND)
 
     @classmethod
     def from_dict(cls, values: dict, *, source: str = "the experiment") -> Self:
@@ -61,7 +72,7 @@ class Settings:
         if (kind := values.get(PRETRAINING, cls.KIND)) != cls.KIND:
             raise InputError(
                 f"{source} has {PRETRAINING}: {kind}. It is one for 'mstl pretrain {kind}', not for "
-                f"'{command_of(cls.KIND)}'."
+                f"'{cls.command()}'."
             )
         known = {field.name: field for field in fields(cls)}
         typed = {}
@@ -71,7 +82,7 @@ class Settings:
             if key not in known:
                 near = difflib.get_close_matches(str(key), known, n=1)
                 hint = f"Did you mean '{near[0]}'?" if near else f"Known keys: {', '.join(known)}."
-                raise InputError(f"Key '{key}' in {source} is unknown to '{command_of(cls.KIND)}'. {hint}")
+                raise InputError(f"Key '{key}' in {source} is unknown to '{cls.command()}'. {hint}")
             typed[key] = _typed(key, value, known[key].type, source)
         return cls(**typed)
 
@@ -206,9 +217,23 @@ def read_yaml(path: Path) -> dict:
     return values
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without doubles: where a key stands twice, such as a strategy's name, YAML would take the last."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        """The node of a mapping, whose keys are checked before others are merged into it."""
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"'{key.value}' stands twice", problem_mark=key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return node
+
+
 def _parse_yaml(text: str, source: str) -> object:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2021-99-99
         reason = " ".join(str(error).split())
         raise InputError(f"{source} cannot be read as YAML ({reason}). Mend it.") from error

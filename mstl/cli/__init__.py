@@ -11,6 +11,7 @@ import typer
 import mstl
 from mstl.cli.agreement import agreement
 from mstl.cli.check import check
+from mstl.cli.compare import compare
 from mstl.cli.convert import convert
 from mstl.cli.domain_shift import domain_shift
 from mstl.cli.evaluate import evaluate
@@ -223,6 +224,7 @@ def predict(
 app.command()(evaluate)
 app.command()(agreement)
 app.command()(screen)
+app.command()(compare)
 app.command()(export)
 
 

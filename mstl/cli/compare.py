@@ -1,0 +1,153 @@
+"""`mstl compare`: which transfer strategy works for one's own scans."""
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mstl.cli.terminal import console, escaped, progress
+from mstl.errors import InputError
+
+if TYPE_CHECKING:
+    from mstl.compare.folder import StudyFolder
+    from mstl.compare.plan import Plan
+
+ASK_BEYOND = 1.0  # hours
+
+
+def compare(
+    study: Annotated[Path, typer.Argument(help="STUDY.yaml", show_default=False)],
+    changes: Annotated[list[str], typer.Option("--set", help="key=value; repeat it.")] = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="New folder of the study.")] = Path("study"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a study that was stopped.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Begin, however long it will take.")] = False,
+    hours: Annotated[float | None, typer.Option(help="Propose a smaller study that fits.", show_default=False)] = None,
+    jobs: Annotated[int | None, typer.Option(help="Trainings at a time; default: what is faster.")] = None,
+    backend: Annotated[str, typer.Option(help="loky: this machine. dask: a cluster.")] = "loky",
+    scheduler: Annotated[str | None, typer.Option(help="Of Dask, as tcp://host:8786.", show_default=False)] = None,
+    job: Annotated[int | None, typer.Option(min=0, help="Do this one alone, as of a Slurm array.")] = None,
+) -> None:
+    """Compare transfer strategies on the same patients, splits, seeds and budget, and say which one works.
+
+    Before it starts, 20 steps of each strategy are measured to say how long it will take.
+    """
+    from mstl.compare.execute import run_study
+    from mstl.compare.folder import StudyFolder
+    from mstl.compare.study import Study
+
+    begun = StudyFolder.begin(Study.load(study, changes=changes), out, resume=resume or job is not None)
+    if job is not None:
+        _do_one(begun, job)
+        return
+    plan = _planned(begun)
+    if hours is not None and plan.hours > hours:
+        raise InputError(_proposal(begun, study, hours, plan))
+    if hours is None and plan.hours > ASK_BEYOND and not yes:
+        raise InputError(
+            f"The study takes about {plan.hours:.1f} hours, which needs a --yes. A smaller one: --hours {ASK_BEYOND:g}."
+        )
+    with StudyTable(begun, plan) as table:
+        at_once = jobs or (plan.at_once if backend == "loky" else 1)
+        failed = run_study(begun, jobs=at_once, backend=backend, scheduler=scheduler, progress=table.step)
+    for one, reason in failed.items():
+        console.print(f"[red]Failed:[/] {escaped(f'{one.label}: {reason}')}", soft_wrap=True, highlight=False)
+    again = f" {len(failed)} failed: the same command with --resume tries them again." if failed else ""
+    console.print(escaped(f"Wrote {begun.folder / 'study.csv'}.{again}"), soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _do_one(study: StudyFolder, number: int) -> None:
+    """The job of one index of a Slurm array, in this process."""
+    from mstl.compare.run_job import run_job
+
+    if number >= len(study.jobs):
+        raise InputError(f"--job is {number}; the study has jobs 0 to {len(study.jobs) - 1}. Mend the array.")
+    chosen = study.jobs[number]
+    run_job(chosen, study)
+    study.write_tables()
+    console.print(escaped(f"Did job {number} of {len(study.jobs)}, {chosen.label}."), soft_wrap=True)
+
+
+def _planned(study: StudyFolder) -> Plan:
+    from rich.table import Table
+
+    from mstl.compare.planner import measure_study
+
+    with progress("Measuring 20 steps of each strategy", len(study.study.strategies)) as step:
+        plan = measure_study(study, progress=step)
+    table = Table("strategy or source", "hours", title=f"{plan.jobs} trainings", title_justify="left")
+    for name, seconds in plan.seconds.items():
+        table.add_row(escaped(name), f"{seconds / 3600:.2g}")
+    console.print(table)
+    faster = f"two at a time are {plan.speedup:.2g} times as fast" if plan.at_once > 1 else "one at a time"
+    console.print(
+        f"Expected: {plan.hours:.2g} hours, {faster}; up to {plan.memory / 2**30:.1f} GB a training.", soft_wrap=True
+    )
+    return plan
+
+
+def _proposal(study: StudyFolder, path: Path, hours: float, plan: Plan) -> str:
+    from mstl.compare.divisions import divide
+    from mstl.compare.plan import fitting
+
+    whole = sum(len(stage) for stage in study.stages[-1:])
+    found = fitting(study.study, hours, lambda one: plan.hours * _trainings(divide(study.prepared, one), one) / whole)
+    words = f"The study takes about {plan.hours:.2g} hours, more than {hours:g}."
+    if found is None:
+        return f"{words} No smaller one with these strategies fits: shorten their epochs, or leave strategies out."
+    return f"{words} This fits: mstl compare {path} {found[0]} --out {study.folder}-small"
+
+
+def _trainings(divisions, study) -> int:
+    return len(divisions) * len(study.seeds) * len(study.strategies)
+
+
+class StudyTable:
+    """A table that lives: how far each strategy is, its mean Dice so far, and when all will be done."""
+
+    def __init__(self, study: StudyFolder, plan: Plan) -> None:
+        from rich.live import Live
+
+        self.study, self.plan, self.began = study, plan, time.monotonic()
+        self.total, self.counts = {}, {}
+        for job in study.jobs:
+            self.total[job.name] = self.total.get(job.name, 0) + 1
+            self.counts.setdefault(job.name, [0, 0])
+        self.before = {job for job in study.jobs if study.done(job)}
+        self.live = Live(self._table(), console=console, refresh_per_second=1)
+
+    def step(self, job, reason: str | None) -> None:
+        """Count a job that is over."""
+        self.counts[job.name][reason is not None] += 1
+        self.live.update(self._table())
+
+    def _table(self):
+        from rich.table import Table
+
+        scores = self.study.scores()
+        means = {} if scores.empty else scores.groupby("strategy").dice.mean().to_dict()
+        table = Table("strategy or source", "done", "failed", "mean Dice so far", caption=self._remaining())
+        for name, total in self.total.items():
+            done, failed = self.counts[name]
+            mean = f"{means[name]:.3f}" if name in means else ""
+            table.add_row(escaped(name), f"{done} of {total}", str(failed or ""), mean)
+        return table
+
+    def _remaining(self) -> str:
+        over = sum(map(sum, self.counts.values())) - len(self.before)
+        left = self.plan.jobs - over
+        if over <= 0:
+            return f"about {self.plan.hours:.2g} hours"
+        minutes = (time.monotonic() - self.began) / over * left / 60
+        remaining = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
+        return f"{left} trainings left, about {remaining}"
+
+    def __enter__(self) -> StudyTable:
+        self.live.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.live.__exit__(*error)
