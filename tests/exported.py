@@ -23,16 +23,17 @@ TINY = {
 SUBJECTS = ("anna", "ben", "cleo", "dora")
 
 
-def train_tiny(home: Path, cases, *, preparation=None, **settings) -> SimpleNamespace:
-    """Prepare `cases` in `home`, train by `TINY` and `settings`, predict the test subjects and score them."""
+def train_tiny(home: Path, cases, *, preparation=None, scored=True, **settings) -> SimpleNamespace:
+    """Prepare `cases` in `home`, train by `TINY` and `settings`; if `scored`, predict and score the test subjects."""
     cohort = Cohort(cases)
     cohort.to_csv(home / "cohort.csv")
     prepare(cohort, home / "prepared", **(preparation or {}))
     experiment = Experiment.from_dict(TINY | {"prepared": str(home / "prepared")} | settings)
     run = train_experiment(experiment, out=home / "run")
     test = cohort.select(experiment.test_subjects)
-    predict(run, test, out=home / "predictions")
-    evaluate(home / "predictions", test, out=home / "scores.csv")
+    if scored:
+        predict(run, test, out=home / "predictions")
+        evaluate(home / "predictions", test, out=home / "scores.csv")
     return SimpleNamespace(home=home, run=home / "run", cohort=cohort, test=test, scores=home / "scores.csv",
                            predictions=home / "predictions")  # fmt: skip
 

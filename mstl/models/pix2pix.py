@@ -82,7 +82,9 @@ def segmentation_generator(
     with more than one class, background counted, a softmax. Probabilities are float32. sides: `(H, W)` where they are
     fixed, else any multiples of 64. rescale: images in [0, 1], as prepared, are mapped to the [-1, 1] that the
     encoder of a "tanh" generator knows; False for images in [-1, 1], and for a "sigmoid" generator's encoder. The
-    other arguments, what is raised and the source: see `generator`.
+    other arguments, and what is raised: see `generator`.
+
+    Source: Isola et al. 2017, arXiv 1611.07004.
     """
     _check_counts({"num_classes": num_classes})
     normalise, drop = _norm(norm_mode), _dropout(dropout, dropout_mode)

@@ -112,7 +112,7 @@ def score_text(value: float | None, digits: int = 3) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
 
 
-def tested_words(found: Mapping | None, test: Mapping) -> str:
+def how_good(found: Mapping | None, test: Mapping) -> str:
     """What the held-out scores say, in a sentence."""
     if found is None:
         none = "There were no test subjects" if not test["subjects"] else "No scores were handed over"

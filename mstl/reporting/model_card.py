@@ -4,6 +4,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 
 import yaml
@@ -44,13 +45,15 @@ def model_card(facts: Mapping) -> str:
         "about": plain(facts["about"]),
         "licence": plain(facts["licence"]),
         "folder": plain(facts["folder"]),
+        "quoted": shlex.quote(facts["folder"]),
+        "python_folder": json.dumps(facts["folder"]),
         "learned": card_words.learned_words(data["train"]),
         "tainted": scores is not None and is_tainted(facts["weights"]["notes"]),
         "example": " ".join(f"{name}={file}" for name, file in files.items()),
         "files": json.dumps(files),
         "flag": " --flip" if flip else "",
         "argument": "flip=True, " if flip else "",
-        "tested": card_words.tested_words(scores, data["test"]),
+        "tested": card_words.how_good(scores, data["test"]),
         "sides": {side: plain(card_words.side_words(one)) for side, one in data.items()},
         "decision_words": card_words.decision_words(facts["decision"], classes=facts["task"]["classes"]),
         "budget_words": card_words.budget_words(facts["budget"]),

@@ -1,30 +1,27 @@
 """Exported runs: they predict as the run did where nothing of it is left, and tell nobody's name."""
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from mstl.config import Experiment
 from mstl.data.case import Case
 from mstl.data.cohort import Cohort
-from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 from mstl.evaluation.predict import predict
 from mstl.evaluation.threshold import set_threshold
-from mstl.files import read_json
+from mstl.files import read_json, write_json
 from mstl.models import build_model
-from mstl.models.kernel_prior import KernelPrior
 from mstl.reporting.export import export_run
 from mstl.reporting.weights_record import read_frozen, read_origins
-from mstl.training.fit import fit
 from mstl.training.run import Run
+from mstl.training.state import save_weights
 from mstl.transfer.checksums import checksum_states
 from mstl.transfer.source import find_source
 from tests.exported import SUBJECTS, maps_of, texts_of, train_tiny
-from tests.networks import unet
 from tests.pictures import fluid, grey, save
-from tests.training.bayesian import prior_of, small_vae
 
-BAYESIAN = {"model": "unet3d-bayesian", "model_options": {"filters": [2, 4], "sigma_ratio": 0.5}}
 ABOUT = "Scans of *MS*, 3 T"
 
 
@@ -38,8 +35,9 @@ def heads(tmp_path_factory, make_case):
 def trained(tmp_path_factory, heads):
     """A run whose encoder came from one that had learned from its test subject; its threshold is chosen."""
     home = tmp_path_factory.mktemp("home")
-    sides = {"train_subjects": ["dora"], "validation_subjects": [], "test_subjects": ["anna"]}
-    source = train_tiny(home / "private", heads, preparation={"normalise": "nyul"}, **sides).run
+    source = home / "private" / "pretrained"
+    Experiment(train_subjects=["dora"]).save(source / "experiment.yaml")
+    save_weights(source / "best.h5", build_model("unet-small", seed=1, channels=2, width=2, depth=2))
     transfer = {"init": str(source), "init_include": ["encoder"], "freeze": ["encoder"]}
     with pytest.warns(UserWarning, match="held out"):
         made = train_tiny(home, heads, preparation={"normalise": "nyul"}, **transfer)
@@ -101,7 +99,7 @@ def test_transfer_and_proof_of_freezing_go_along(trained, exported):
     assert read_frozen(exported) == read_frozen(trained.run)
     (ours,), (theirs,) = (read_origins(folder).transfers for folder in (exported, trained.run))
     assert (ours.sha256, ours.rows) == (theirs.sha256, theirs.rows)
-    assert ours.source == "run (best.h5)"
+    assert ours.source == "pretrained (best.h5)"
 
 
 def test_its_checksums_hold_for_every_other_file(exported):
@@ -143,7 +141,8 @@ def test_scores_of_these_weights_are_known_as_such(trained, tmp_path):
 
 
 def test_predictions_of_other_weights_are_refused(trained, tmp_path):
-    predict(trained.home / "private" / "run", trained.test, out=tmp_path / "other")
+    record = read_json(trained.predictions / "dora.json")
+    write_json(tmp_path / "other" / "dora.json", record | {"weights_sha256": "0" * 64})
     with pytest.raises(InputError, match=r"holds a prediction of case dora by other weights than the run's best\.h5"):
         export_run(trained.run, tmp_path / "model", scores=trained.scores, predictions=tmp_path / "other")
     with pytest.raises(InputError, match="there are no scores of them"):
@@ -168,8 +167,7 @@ def test_a_run_whose_data_are_gone_is_exported_with_what_is_known(trained, tmp_p
 
 def test_a_stopped_training_is_exported_and_said_to_be(trained, tmp_path):
     run = shutil.copytree(trained.run, tmp_path / "run")
-    text = (run / "experiment.yaml").read_text(encoding="utf-8")
-    (run / "experiment.yaml").write_text(text.replace("\nepochs: 1\n", "\nepochs: 9\n"), encoding="utf-8")
+    replace(Run(run).experiment, epochs=9).save(run / "experiment.yaml")
     card = (export_run(run, tmp_path / "model") / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "**Its training was stopped before its end**, after 1 epoch of 9." in card
 
@@ -216,29 +214,29 @@ def test_an_empty_title_is_refused(trained, tmp_path):
 
 
 def test_a_model_of_ones_own_is_refused(trained, tmp_path):
-    train = PreparedCohort.open(trained.home / "prepared").select(["anna"])
-    fit(unet(), train, out=tmp_path / "run", epochs=1, steps_per_epoch=1, batch_size=1)
+    run = shutil.copytree(trained.run, tmp_path / "run")
+    replace(Run(run).experiment, model="custom").save(run / "experiment.yaml")
     with pytest.raises(InputError, match="a model that mstl did not build and cannot build on another machine"):
         export_run(tmp_path / "run", tmp_path / "model")
 
 
-def test_a_bayesian_3d_network_draws_the_same_without_its_prior(heads, tmp_path, monkeypatch):
-    network = build_model(**{"name": BAYESIAN["model"], "channels": 2}, **BAYESIAN["model_options"])
-    monkeypatch.setattr(KernelPrior, "load", classmethod(lambda cls, path: prior_of(network, small_vae())))
-    (tmp_path / "home").mkdir()
-    prior = tmp_path / "home" / "prior.h5"
-    prior.write_bytes(b"stands for a prior")
-    settings = {"prior": str(prior), "prior_kernels": 4, "patch": [16, 16, 16], "batch_size": 1, "augment": "none"}
-    made = train_tiny(tmp_path / "home", heads, **BAYESIAN, **settings)
-    predict(made.run, made.test, out=tmp_path / "drawn", samples=2, seed=3)
-    model = export_run(made.run, tmp_path / "model")
-    shutil.rmtree(made.home)
-    predict(model, made.test, out=tmp_path / "again", samples=2, seed=3)
+def test_a_bayesian_3d_network_draws_the_same_without_its_prior(trained, tmp_path):
+    run = tmp_path / "home" / "run"
+    options = {"filters": [2, 4], "sigma_ratio": 0.5}
+    settings = {"patch": (16, 16, 16), "overlap": 0, "prior": str(tmp_path / "home" / "prior.h5"), "prior_kernels": 4}
+    Experiment(model="unet3d-bayesian", model_options=options, epochs=1, **settings).save(run / "experiment.yaml")
+    save_weights(run / "best.h5", build_model("unet3d-bayesian", seed=2, channels=2, **options))
+    shutil.copy(trained.run / "preparation.json", run)
+    (run / "history.csv").write_text("epoch,loss\n1,0.5\n")
+    predict(run, trained.test, out=tmp_path / "drawn", samples=2, seed=3)
+    model = export_run(run, tmp_path / "model")
+    shutil.rmtree(tmp_path / "home")
+    predict(model, trained.test, out=tmp_path / "again", samples=2, seed=3)
     assert maps_of(tmp_path / "again") == maps_of(tmp_path / "drawn")
+    assert not [name for name, text in texts_of(model).items() if "prior.h5" in text]
     card = (model / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "Bayesian: a mean and a variance each weight. It sees windows of 16 x 16 x 16 voxels." in card
     assert "--samples 20" in card
-    assert not [text for text in texts_of(model).values() if "prior.h5" in text]
 
 
 def test_a_network_of_pictures_predicts_the_same(tmp_path):
@@ -250,9 +248,9 @@ def test_a_network_of_pictures_predicts_the_same(tmp_path):
         )
         for seed, name in enumerate(SUBJECTS)
     ]
-    made = train_tiny(home, cases)
+    made = train_tiny(home, cases, validation_subjects=[])
     model = export_run(made.run, tmp_path / "model", scores=made.scores)
-    shutil.rmtree(made.predictions.parent / "prepared")
+    shutil.rmtree(home / "prepared")
     predict(model, made.test, out=tmp_path / "again")
     assert maps_of(tmp_path / "again") == maps_of(made.predictions)
     card = (model / "MODEL_CARD.md").read_text(encoding="utf-8")
