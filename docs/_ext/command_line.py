@@ -34,7 +34,7 @@ def _section(name: str, command) -> str:
     usage = [name, *map(_usage, arguments), *(f"{one.opts[0]} {_placeholder(one)}" for one in options if one.required)]
     parts = [f"## {name}", _escaped(command.help or ""), f"```text\n{' '.join([*usage, '[OPTIONS]'])}\n```"]
     rows = [f"| `{_shown(one)}` | {_about(one)} |" for one in (*arguments, *options)]
-    return "\n\n".join([*parts, *(["\n".join(["| | |", "|---|---|", *rows])] if rows else [])])
+    return "\n\n".join([*parts, *(["\n".join(["| argument, option | meaning |", "|---|---|", *rows])] if rows else [])])
 
 
 def _usage(argument) -> str:

@@ -9,6 +9,7 @@ import importlib
 import re
 from collections.abc import Iterable
 
+import yaml
 from command_line import command_sections
 from docstrings import to_markdown
 from module_pages import summary_of
@@ -116,4 +117,5 @@ def _cell(text: str) -> str:
 
 def _default(one: dataclasses.Field) -> str:
     value = one.default_factory() if one.default is dataclasses.MISSING else one.default
-    return repr(list(value) if isinstance(value, tuple) else value)
+    text = yaml.safe_dump(list(value) if isinstance(value, tuple) else value, default_flow_style=True)
+    return text.partition("\n")[0]

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable, Iterator
 
 from docstrings import to_markdown
-from sources import Module, defined, modules, public_places, targets
+from sources import Module, known, modules, public_places, targets
 
 ORPHAN = "---\norphan: true\n---"  # hundreds of modules in the sidebar of hundreds of pages help nobody
 LONGEST_VALUE = 300  # letters of a constant's value that is shown
@@ -28,8 +28,8 @@ class Dotted(ast.NodeTransformer):
     """Gives names of mstl in annotations their dotted place: two modules may have a `Layout`."""
 
     def __init__(self, module: Module) -> None:
-        own = {name: f"{module.name}.{name}" for name in module.public}
-        self.places = {name: defined(place) for name, place in module.imported.items()} | own
+        own = {name: f"{module.name}.{name}" for name in module.documented}
+        self.places = known(module) | own
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
         """A name that is known becomes its dotted place."""
@@ -54,10 +54,8 @@ def _inside(module: Module) -> Iterator[str]:
     below = [name for name in modules() if name.rpartition(".")[0] == module.name and module.name != "mstl"]
     if below:
         yield "\n".join(f"- [`{name}`]({name}.md): {modules()[name].summary}" for name in below)
-    if module.name == "mstl":
-        taken = public_places()
-    else:
-        taken = {name: defined(home) for name, home in module.imported.items() if below and home in targets()}
+    taken = known(module) if below else {}
+    taken = public_places() if module.name == "mstl" else taken
     if taken:
         rows = [f"- {{py:obj}}`{module.name}.{name} <{home}>`" for name, home in taken.items()]
         yield "\n".join(["Names at hand here:", "", *rows])
@@ -123,7 +121,7 @@ def _constant(name: str, statement: ast.Assign | ast.AnnAssign, module: Module) 
     line = module.text.splitlines()[statement.lineno - 1]
     comment = line.partition("  # ")[2].strip()
     comment = "" if comment.startswith(SILENT) else comment
-    return _directive("data", name, f"{shown}\n\n{comment}")
+    return _directive("data", name, f":no-index:\n{shown}\n\n{comment}")  # a search for a word finds pages first
 
 
 def _signature(node: ast.FunctionDef, module: Module, *, method: bool = False) -> str:
@@ -152,8 +150,9 @@ def _function_text(node: ast.FunctionDef, module: Module) -> str:
 
 
 def _text(node: ast.AST, module: Module, *, parameters: Iterable[str] = ()) -> str:
-    own = {name: f"{module.name}.{name}" for name in module.public}
-    return to_markdown(ast.get_docstring(node) or "", parameters=list(parameters), targets=targets() | own)
+    own = {name: f"{module.name}.{name}" for name in module.documented}
+    places = targets() | known(module) | own
+    return to_markdown(ast.get_docstring(node) or "", parameters=list(parameters), targets=places)
 
 
 def _directive(kind: str, signature: str, text: str, *, fence: str = ":::") -> str:

@@ -36,6 +36,11 @@ class Module:
         return found
 
     @property
+    def documented(self) -> list[str]:
+        """Names of `public` that have a docstring, and so a place of their own: functions and classes."""
+        return [name for name, statement in self.public.items() if not _targets(statement)]
+
+    @property
     def imported(self) -> dict[str, str]:
         """Dotted homes of the names that the module imports from mstl."""
         froms = (node for node in self.tree.body if isinstance(node, ast.ImportFrom))
@@ -82,11 +87,18 @@ def defined(place: str) -> str:
     return defined(module.imported[name]) if handed_on else place
 
 
+def known(module: Module) -> dict[str, str]:
+    """Dotted places of the names that a module imports from mstl and that the reference has."""
+    places = {name: defined(place) for name, place in module.imported.items()}
+    return {name: place for name, place in places.items() if place in targets()}
+
+
 @functools.cache
 def targets() -> dict[str, str]:
     """The place in the reference of each name in docstrings: `mstl.fit`, `mstl.training.fit.fit`, ..."""
     places = {name: name for name in modules() if name != PACKAGE}
-    places |= {f"{name}.{thing}": f"{name}.{thing}" for name, module in modules().items() for thing in module.public}
+    own = [f"{name}.{thing}" for name, module in modules().items() for thing in module.documented]
+    places |= dict(zip(own, own, strict=True))
     handed_on = {f"{name}.{thing}": defined(f"{name}.{thing}") for name, module in modules().items()
                  for thing in module.imported}  # fmt: skip
     places |= {f"{PACKAGE}.{name}": place for name, place in public_places().items()}
