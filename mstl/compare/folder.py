@@ -65,6 +65,11 @@ class StudyFolder:
         return jobs_of(self.study, self.divisions)
 
     @property
+    def twins(self) -> dict[str, str | None]:
+        """What each strategy is compared with, see `Study.twin_of`."""
+        return {name: self.study.twin_of(name) for name in self.study.strategies}
+
+    @property
     def jobs(self) -> list[Job]:
         """All jobs in the order of their numbers."""
         return [job for stage in self.stages for job in stage]
