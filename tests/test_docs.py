@@ -207,6 +207,12 @@ def test_parameters_in_a_docstring_become_a_list():
     assert text == "What.\n\n\n- `one`, `two`: both\n  of them.\n\nRaises `InputError`."
 
 
+def test_a_docstring_keeps_its_signs_and_links_its_names():
+    targets = {"fit": "mstl.training.fit.fit"}
+    text = extension("docstrings").to_markdown("n * m of `<case>`, <x>: see `fit`.", targets=targets)
+    assert text == r"n \* m of `<case>`, \<x>: see {py:obj}`fit <mstl.training.fit.fit>`."
+
+
 def test_tools_of_the_documentation_are_pinned_within_their_range():
     given = {}
     with pytest.MonkeyPatch.context() as patch:

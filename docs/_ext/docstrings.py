@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 EXPLAINED = re.compile(r"((?:\w+)(?:, \w+)*): (.*)")
 CLOSING = ("Returns ", "Raises ", "Source: ")
+CODE = re.compile(r"(`[^`]*`)")
 NAME = re.compile(r"`((?:mstl\.)?\w+(?:\.\w+)*)`")
 
 
@@ -26,7 +27,14 @@ def to_markdown(text: str, *, parameters: Collection[str] = (), targets: Mapping
             lines += [""] if explaining else []
             explaining = False
         lines.append(f"  {line}" if explaining else line)
-    return NAME.sub(lambda found: _linked(found[1], targets or {}), "\n".join(lines))
+    return "".join(_part(part, targets or {}) for part in CODE.split("\n".join(lines)))
+
+
+def _part(text: str, targets: Mapping[str, str]) -> str:
+    """What stands in backticks, linked where it is a name, or the text between, in which < and * are themselves."""
+    if text.startswith("`"):
+        return NAME.sub(lambda found: _linked(found[1], targets), text)
+    return re.sub(r"([<*])", r"\\\1", text)
 
 
 def _linked(name: str, targets: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from docstrings import to_markdown
 from sources import Module, known, modules, public_places, targets
 
 ORPHAN = "---\norphan: true\n---"  # hundreds of modules in the sidebar of hundreds of pages help nobody
-LONGEST_VALUE = 300  # letters of a constant's value that is shown
+LONGEST_VALUE = 120  # letters of a constant's value that is shown
 SPECIAL = ("__call__", "__getitem__", "__iter__", "__len__")  # methods that are shown where they have a docstring
 SILENT = ("fmt:", "noqa", "type:")  # how comments for tools begin
 
