@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mstl._keras import keras
-from mstl.config import AUTO, NO_PRIOR, Experiment
+from mstl.config import AUTO, GAUSSIAN_PRIOR, NO_PRIOR, Experiment
 from mstl.data.preparation import Preparation
 from mstl.errors import InputError
 from mstl.evaluation.predictor import window_for
 from mstl.models.bayesian_conv3d import bayesian_layers
 from mstl.models.sides import is_volumetric
+from mstl.reporting.anonymous import LEARNED
 from mstl.reporting.curves import best_epoch
 from mstl.reporting.preparation_words import MODALITIES, modality_words
 from mstl.reporting.weights import weights_section
@@ -18,6 +19,10 @@ from mstl.reporting.weights_record import read_origins
 from mstl.training.run import Run
 from mstl.training.schedule import has_ended, monitored
 
+PRIORS = {
+    LEARNED: ("In training the weights had a prior, learned from other networks (its hash: `environment.json`).",),
+    GAUSSIAN_PRIOR: ("In training the weights had a Gaussian prior.",),
+}
 SETTINGS = ("epochs", "steps_per_epoch", "batch_size", "learning_rate", "decay", "optimizer", "loss", "augment",
             "precision", "seed")  # fmt: skip
 
@@ -27,6 +32,7 @@ def task_of(preparation: Preparation, *, classes: int, pictures: bool) -> dict:
     labels = preparation.labels
     several = f"a mask of the labels {', '.join(map(str, labels or range(1, classes)))}"
     ending = "png" if pictures else "nii.gz"
+    each = "*" if classes > 2 and pictures else ""  # of a picture one file a label
     soft = "each label's probability" if classes > 2 else "the probability of lesion"
     return {
         "modalities": list(preparation.modalities),
@@ -39,21 +45,22 @@ def task_of(preparation: Preparation, *, classes: int, pictures: bool) -> dict:
         "reference": "picture" if pictures else f"{MODALITIES[preparation.modalities[0]]} scan",
         "output": several if classes > 2 else "a lesion mask",
         "files": (
-            f"Of each case `<case>_prediction.{ending}` is the mask, `<case>_probability{'*' if classes > 2 else ''}."
-            f"{ending}` {soft}, `<case>.json` says how they were made."
+            f"Of each case `<case>_prediction.{ending}` is the mask, `<case>_probability{each}.{ending}` {soft}, "
+            "`<case>.json` says how they were made."
         ),
     }
 
 
-def network_of(model: keras.Model, experiment: Experiment) -> dict:
+def network_of(model: keras.Model, experiment: Experiment, *, pictures: bool = False) -> dict:
     """What the network is and what of a case it sees at a time."""
+    flat = "pictures" if pictures else "axial slices"
     window = window_for(model, experiment)
     sides = " x ".join(map(str, window or ()))
     if is_volumetric(model):
         sees = f"windows of {sides} voxels" if window else "whole volumes where memory allows, else large windows"
     else:
         near = f" with {experiment.context} neighbours at each side" if experiment.context else ""
-        sees = (f"windows of {sides} pixels of axial slices" if window else "whole axial slices") + near
+        sees = (f"windows of {sides} pixels of {flat}" if window else f"whole {flat}") + near
     return {
         "model": experiment.model,
         "options": ", ".join(f"{name} {value}" for name, value in experiment.model_options.items()),
@@ -64,13 +71,13 @@ def network_of(model: keras.Model, experiment: Experiment) -> dict:
     }
 
 
-def weights_of(folder: Path) -> dict:
-    """Sentences on where the weights came from and what stayed frozen, and the files that they came from."""
+def weights_of(folder: Path, *, prior: str = NO_PRIOR) -> dict:
+    """Sentences on where the weights came from, their prior and what stayed frozen; the files that they came from."""
     section = weights_section(folder) or {"sentences": [], "notes": []}
     origins = read_origins(folder)
     transfers = origins.transfers if origins else ()
     return {
-        "sentences": section["sentences"],
+        "sentences": [*section["sentences"], *PRIORS.get(prior, ())],
         "notes": section["notes"],
         "sources": [{"name": one.source, "sha256": one.sha256} for one in transfers],
     }

@@ -33,7 +33,7 @@ def side_words(side: Mapping) -> str:
         return f"{counted(side['subjects'], 'subject')}; their voxels and lesions are not known: no case was at hand."
     parts = [f"{counted(side['subjects'], 'subject')}, {counted(side['cases'], 'case')}"]
     if side["datasets"]:
-        parts.append(f"of {', '.join(side['datasets'])}")
+        parts.append(f"dataset{'' if len(side['datasets']) == 1 else 's'} {', '.join(side['datasets'])}")
     parts += [f"voxels {_spacings(side['spacing_mm'])}"] if side["spacing_mm"] else []
     parts += [f"{' and '.join(f'{h} x {w}' for h, w in side['shapes'])} pixels"] if side["shapes"] else []
     parts += [f"brains by {', '.join(side['brain'])}"] if side["spacing_mm"] and side["brain"] else []
@@ -52,7 +52,7 @@ def learned_words(train: Mapping) -> str:
 def lesion_words(lesions: Mapping | None, unit: str) -> str:
     """The volumes of lesions, lowest, median and highest."""
     if lesions is None:
-        return "lesion volumes are not told of fewer than 3 subjects"
+        return "lesion sizes are not told of fewer than 3 subjects"
     low, median, high = (f"{lesions[name]:,.10g}" for name in ("low", "median", "high"))
     return f"lesions of {low} to {high} {unit}, median {median}"
 
@@ -123,7 +123,7 @@ def how_good(found: Mapping | None, test: Mapping) -> str:
     spread = f", from {dice['low']:.3f} to {dice['high']:.3f}" if dice["subjects"] > 1 else ""
     few = " So few say little about others." if dice["subjects"] < FEW_TESTED else ""
     whom = f"On {counted(dice['subjects'], 'held-out subject')} with lesions"
-    return f"{whom} the median Dice is {dice['median']:.3f}{spread}.{few}"
+    return f"{whom} the median Dice (1 is perfect) is {dice['median']:.3f}{spread}.{few}"
 
 
 def limits(facts: Mapping) -> list[str]:

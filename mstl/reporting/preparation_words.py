@@ -12,6 +12,7 @@ MODALITIES = {
     "t2": "T2",
     "oct": "OCT (optical coherence tomography)",
 }
+GIVEN = "given mask"  # how a brain was found, in a case's record
 NORMALISED = {
     "max": "divided by the largest value",
     "minmax": "scaled so that the smallest value becomes 0 and the largest 1",
@@ -36,17 +37,20 @@ def what_is_done(preparation: Preparation, *, pictures: bool) -> list[str]:
     return [*steps, *brain, _grid(preparation, pictures), f"Each is {NORMALISED[preparation.normalise]}, {where}."]
 
 
-def what_is_needed(preparation: Preparation, *, pictures: bool) -> list[str]:
-    """What a new case must be like, a sentence a demand."""
-    needs = [f"All of {modality_words(preparation.modalities)} of a patient: none may be missing."]
+def what_is_needed(preparation: Preparation, *, pictures: bool, brains: Sequence[str] = ()) -> list[str]:
+    """What a new case must be like, a sentence a demand; `brains` are the ways to the training cases' brains."""
+    names = modality_words(preparation.modalities)
+    needs = [f"All of {names} of a patient: none may be missing."]
     if len(preparation.modalities) == 1:
-        needs = [f"A {modality_words(preparation.modalities)} {'picture' if pictures else 'scan'} of each patient."]
+        needs = [f"{names} of each patient, as {'pictures' if pictures else 'a scan'}."]
     if pictures:
         return needs if preparation.shape else [*needs, "Pictures with as many micrometres a pixel as in training."]
     if len(preparation.modalities) > 1 and not {"regrid", "coregister"} & set(preparation.steps):
         needs.append("All scans of a patient on one grid, registered to each other.")
     if "brain" not in preparation.steps:
         needs.append("Scans without skull, background 0; or give each its brain mask (`brain_mask=`).")
+    if GIVEN in brains:
+        needs.append("Best a brain mask for each (`brain_mask=`), as the training scans had: masks may hang on it.")
     if preparation.spacing is None and "mni" not in preparation.steps:
         needs.append("Voxels of about the size that the training scans have (below): nothing is resampled.")
     return needs

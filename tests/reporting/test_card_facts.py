@@ -27,7 +27,9 @@ def test_a_task_of_one_class_and_one_of_several():
     assert (one["output"], one["words"], one["reference"]) == ("a lesion mask", "FLAIR and T1", "FLAIR scan")
     several = task_of(Preparation(("t1ce",), labels=(1, 2, 4)), classes=4, pictures=False)
     assert several["output"] == "a mask of the labels 1, 2, 4"
-    assert "`<case>_probability*.nii.gz` each label's probability" in several["files"]
+    assert "`<case>_probability.nii.gz` each label's probability" in several["files"]
+    pictures = task_of(Preparation(("oct",), labels=(1, 2)), classes=3, pictures=True)
+    assert "`<case>_probability*.png` each label's" in pictures["files"]
     picture = task_of(Preparation(("oct",)), classes=1, pictures=True)
     assert (picture["reference"], picture["pictured"]) == ("picture", "pictures")
     assert "_prediction.png" in picture["files"]
@@ -73,3 +75,9 @@ def test_a_run_without_history_is_refused(slices, tmp_path):
 
 def test_a_folder_without_records_says_nothing_of_its_weights(tmp_path):
     assert weights_of(tmp_path) == {"sentences": [], "notes": [], "sources": []}
+
+
+@pytest.mark.parametrize(("prior", "words"), [("learned", "learned from other networks"), ("gaussian", "a Gaussian")])
+def test_a_prior_of_the_weights_is_told(tmp_path, prior, words):
+    (sentence,) = weights_of(tmp_path, prior=prior)["sentences"]
+    assert words in sentence

@@ -41,7 +41,7 @@ def test_counts_have_their_plural():
 
 def test_a_side_tells_subjects_voxels_and_lesions():
     assert side_words(SIDE) == (
-        "2 subjects, 3 cases; of isbi; voxels 1 x 1 x 5.5 mm; brains by given mask; lesions of 1.2 to 15,000 ml, "
+        "2 subjects, 3 cases; dataset isbi; voxels 1 x 1 x 5.5 mm; brains by given mask; lesions of 1.2 to 15,000 ml, "
         "median 4; 1 case without lesion."
     )
 

@@ -126,7 +126,7 @@ def test_the_card_says_whom_it_learned_from_and_how_good_it_is(exported):
     card = (exported / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlicense: cc-by-4.0\n")
     assert "# ms-model\n" in card
-    assert "It learned from 2 subjects. On 1 held-out subject with lesions the median Dice is" in card
+    assert "It learned from 2 subjects. On 1 held-out subject with lesions the median Dice (1 is perfect) is" in card
     assert r"What its maker says: Scans of \*MS\*, 3 T" in card
     assert "**Those scores are not of new patients:**" in card
     assert "mstl predict ms-model flair=flair.nii.gz t1=t1.nii.gz --out predictions" in card

@@ -34,6 +34,11 @@ def test_without_steps_the_scans_must_be_ready():
     assert "on one grid" not in " ".join(what_is_needed(Preparation(("t1",)), pictures=False))
 
 
+def test_a_brain_mask_is_asked_for_where_the_training_had_one():
+    told = what_is_needed(Preparation(("t1",), steps=("brain",)), pictures=False, brains=["given mask"])
+    assert told[1].startswith("Best a brain mask for each")
+
+
 def test_pictures_need_no_brain():
     said = " ".join(what_is_done(Preparation(("oct",), shape=(256, 256)), pictures=True))
     assert "stretched to 256 x 256 pixels" in said
