@@ -16,14 +16,14 @@ SIDES = {"train_subjects": ("ms-01", "ms-02"), "validation_subjects": ("ms-03",)
 
 def test_an_experiment_keeps_its_settings_and_loses_subjects_and_paths():
     experiment = Experiment(
-        **SIDES, prepared="/data/prepared", init="/data/ms-01/run", model="unet-small", epochs=7, crop=64,
+        **SIDES, prepared="/disk/prepared", init="/disk/ms-01/run", model="unet-small", epochs=7, crop=64,
         freeze="encoder", twin=True,
     )  # fmt: skip
     expected = Experiment(prepared="", init="run", model="unet-small", epochs=7, crop=64, freeze="encoder")
     assert anonymous_experiment(experiment) == expected
 
 
-@pytest.mark.parametrize(("prior", "kept"), [("none", "none"), ("gaussian", "gaussian"), ("/data/prior", "learned")])
+@pytest.mark.parametrize(("prior", "kept"), [("none", "none"), ("gaussian", "gaussian"), ("/disk/prior", "learned")])
 def test_a_prior_that_was_learned_loses_its_folder(prior, kept):
     assert anonymous_experiment(Experiment(prior=prior)).prior == kept
 
@@ -34,7 +34,7 @@ def test_a_prior_that_was_learned_loses_its_folder(prior, kept):
         ("random", "random"),
         ("imagenet", "imagenet"),
         ("lst-ai-a", "lst-ai-a"),
-        ("/data/hospital/gan", "gan"),
+        ("/disk/hospital/gan", "gan"),
         ("..\\hospital\\weights.h5", "weights.h5"),
         ("runs/of-ms-04", "of-..."),
         ("runs/", "runs"),
@@ -65,7 +65,7 @@ def test_a_threshold_counts_those_it_was_chosen_on():
 def test_an_environment_keeps_versions_and_loses_machine_and_scans():
     record = {
         "python": "3.11", "platform": "Linux-hospital", "packages": {"mstl": "1"}, "git_revision": "abc", "seed": 3,
-        "inputs": {"ms-01": {"flair": "ff"}}, "prior": {"file": "/data/prior.h5", "sha256": "aa"},
+        "inputs": {"ms-01": {"flair": "ff"}}, "prior": {"file": "/disk/prior.h5", "sha256": "aa"},
         "distribution": {"precision": "mixed_float16", "devices": {"kind": "GPU", "count": 2, "names": ["host:0"]}},
     }  # fmt: skip
     assert anonymous_environment(record, weights_sha256="ee") == {
