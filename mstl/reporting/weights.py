@@ -23,10 +23,7 @@ def weights_section(run: Path) -> dict | None:
     origins, frozen = read_origins(run), read_frozen(run)
     if origins is None and frozen is None:
         return None
-    sentences = [
-        _origin_sentence(origins) if origins else f"Where the weights came from is not known: no {TRANSFER}.",
-        _frozen_sentence(frozen) if frozen else f"What stayed frozen is not known: no {FREEZE}.",
-    ]
+    sentences = weights_sentences(origins, frozen)
     origins, frozen = origins or Origins((), ()), frozen or Frozen("freeze", (), (), ())
     groups = merge_groups(origins.groups, frozen.groups)
     notes = [note for one in (*origins.transfers, frozen) for note in one.notes]
@@ -39,6 +36,14 @@ def weights_section(run: Path) -> dict | None:
         "transfers": origins.transfers,
         "proof": _proof_by_layer(frozen.tensors),
     }
+
+
+def weights_sentences(origins: Origins | None, frozen: Frozen | None) -> list[str]:
+    """Where weights came from and what stayed frozen, a sentence each; None of what was not recorded."""
+    return [
+        _origin_sentence(origins) if origins else f"Where the weights came from is not known: no {TRANSFER}.",
+        _frozen_sentence(frozen) if frozen else f"What stayed frozen is not known: no {FREEZE}.",
+    ]
 
 
 def _origin_sentence(origins: Origins) -> str:
