@@ -45,8 +45,9 @@ class Training:
 
     `loss` is a name of `mstl.training.losses` or, for several classes, `mstl.training.class_losses` ("auto":
     "bce_dice" or "ce_dice"); in these two the cross-entropy weighs `ce_weight` against Dice. In "weighted_bce" a
-    lesion's voxel counts `pos_weight` times (None: as the training masks have background for each). Where the model
-    has an auxiliary head, its loss counts `auxiliary_weight` times beside (0: not at all).
+    lesion's voxel counts w = `pos_weight` times (None: as the training masks have background for each), so that masks
+    are cut at w / (w + 1) where no other threshold is chosen, in validation too. Where the model has an auxiliary head,
+    its loss counts `auxiliary_weight` times beside (0: not at all).
 
     `optimizer` is "adam" or "sgd", the latter with `momentum`.
 

@@ -33,8 +33,8 @@ def divide(prepared: PreparedCohort, study: Study) -> list[Division]:
     """The divisions of a study, fold by fold and in each from the largest size to the smallest.
 
     Sides are balanced by lesion volume. In a fold test and validation are the same at all sizes, and each training set
-    holds the smaller ones; "all" is as many as every fold has. Equal subjects, volumes and study give equal divisions. Raises `InputError` where subjects
-    have no mask, or there are too few of them for a size.
+    holds the smaller ones; "all" is as many as every fold has. Equal subjects, volumes and study give equal divisions.
+    Raises `InputError` where subjects have no mask, or there are too few of them for a size.
     """
     bare = sorted({case.subject for case in prepared if not case.has_mask})
     if bare:

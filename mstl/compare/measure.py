@@ -1,6 +1,7 @@
 """Measuring a training before a study: twenty steps of it, its validation, and the prediction of a case."""
 from __future__ import annotations
 
+import itertools
 import statistics
 import tempfile
 import time
@@ -71,7 +72,7 @@ def measure(study: StudyFolder, name: str, *, began: float) -> Measured:
         run = train_experiment(short, out=Path(folder) / "run", callbacks=[watch])
         ended = time.monotonic()
         case = _seconds_of_case(run, study.division(job).test)
-    gaps = [after - before for steps in watch.steps for before, after in zip(steps, steps[1:], strict=False)]
+    gaps = [after - before for steps in watch.steps for before, after in itertools.pairwise(steps)]
     last = watch.epochs[-1] - watch.steps[-1][-1]
     return Measured(
         start=watch.steps[0][0] - began + max(0.0, ended - watch.epochs[-1]),

@@ -17,6 +17,7 @@ from mstl.reporting.curves import best_epoch
 from mstl.reporting.figures import to_svg
 from mstl.reporting.folder import chosen_cut, read_experiment, read_history
 from mstl.reporting.twin_figures import dice_curves, paired_dice
+from mstl.training.pos_weight import even_cut
 
 FEW = 20  # patients; below it a mean difference is said to be a tendency at most
 NAMES = ("this run", "twin from scratch")
@@ -83,7 +84,9 @@ def _row(folder: Path, experiment: Mapping, history: pd.DataFrame) -> dict:
 def _cut(path: Path, *, several: bool) -> dict:
     """How probabilities of a run, of `several` labels or of one class, become masks, and whether that was chosen."""
     if not path.exists():
-        return {"cut": "most probable class" if several else "0.5, not chosen", "chosen": False}
+        environment = path.with_name("environment.json")
+        even = even_cut(read_json(environment).get("pos_weight") if environment.exists() else None)
+        return {"cut": "most probable class" if several else f"{even:.3g}, not chosen", "chosen": False}
     threshold, clean_up = chosen_cut(read_json(path))
     cut = "most probable class" if threshold is None else f"{threshold:.3g}"
     return {"cut": cut + (f", {clean_up}" if clean_up else ""), "chosen": True}

@@ -27,7 +27,7 @@ from mstl.training.frozen import FreezeProof, freeze_for
 from mstl.training.loop import run_epochs
 from mstl.training.losses import POSITIVELY_WEIGHTED, get_loss
 from mstl.training.metrics import training_metrics
-from mstl.training.pos_weight import pos_weight_of
+from mstl.training.pos_weight import even_cut, pos_weight_of
 from mstl.training.posterior_adam import PosteriorAdam
 from mstl.training.posterior_guard import PosteriorGuard
 from mstl.training.precision import check_built
@@ -90,7 +90,7 @@ def fit(
     with own_folder(out, resume=resume) as folder, strategy.scope():
         open_run_folder(folder, experiment, **begun, resume=resume)
         trained = model if prior is None else variational(model, prior, train, training)
-        _compile(trained, model, training, loss, labels=train.labels)
+        _compile(trained, model, training, loss, labels=train.labels, threshold=even_cut(weight))
         if thawing:
             thawing.build_optimizer()
         own = _own_callbacks(training, thawing) + _previews(model, folder, validation or train, training)
@@ -145,11 +145,12 @@ def _loss(model: keras.Model, training: Training, *, pos_weight: float | None) -
 
 
 def _compile(
-    trained: keras.Model, model: keras.Model, training: Training, loss: Loss, *, labels: tuple[int, ...]
+    trained: keras.Model, model: keras.Model, training: Training, loss: Loss, *, labels: tuple[int, ...],
+    threshold: float,
 ) -> None:
     """Make `trained`, which is `model` or holds it, ready to train."""
     _set_batch_norm(model, training)
-    metrics = training_metrics(num_classes=model.output_shape[-1], labels=labels)
+    metrics = training_metrics(num_classes=model.output_shape[-1], labels=labels, threshold=threshold)
     trained.compile(_optimizer(model, training), loss, metrics)
 
 

@@ -95,14 +95,16 @@ class Sensitivity(VoxelRatio):
         return tp, tp + fn
 
 
-def training_metrics(*, num_classes: int = 1, labels: Sequence[int] = ()) -> list[keras.metrics.Metric]:
+def training_metrics(
+    *, num_classes: int = 1, labels: Sequence[int] = (), threshold: float = THRESHOLD
+) -> list[keras.metrics.Metric]:
     """Fresh metrics for `model.compile(metrics=...)` of a model with `num_classes` output channels.
 
-    One channel: `dice`, `precision` and `sensitivity` at threshold 0.5. More: those of `ClassScores`, each class named
+    One channel: `dice`, `precision` and `sensitivity` at `threshold`. More: those of `ClassScores`, each class named
     by its value in `labels`, else by its number.
     """
     if num_classes == 1:
-        return [Dice(), Precision(), Sensitivity()]
+        return [Dice(threshold), Precision(threshold), Sensitivity(threshold)]
     return [ClassScores(labels or range(1, num_classes))]
 
 

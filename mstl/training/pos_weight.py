@@ -1,4 +1,4 @@
-"""How much a lesion's voxel must count for lesions and background to weigh the same."""
+"""How much a lesion's voxel must count for lesions and background to weigh the same, and what that does to a cut."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -30,6 +30,14 @@ def pos_weight_of(cases: Iterable[PreparedCase], *, keep: str = "all") -> float:
         )
     voxels = area @ _drawn(lesion > 0, brain, keep=keep)
     return float(np.clip(voxels / lesion.sum() - 1, LEAST, MOST))
+
+
+def even_cut(pos_weight: float | None) -> float:
+    """The probability that a voxel as likely lesion as not is given, where lesion counts w = `pos_weight` times.
+
+    That is w / (w + 1), and 0.5 where the loss weighs nothing (None).
+    """
+    return 0.5 if pos_weight is None else pos_weight / (pos_weight + 1)
 
 
 def _drawn(lesion: np.ndarray, brain: np.ndarray, *, keep: str) -> np.ndarray:

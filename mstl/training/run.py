@@ -12,6 +12,7 @@ from mstl.errors import InputError
 from mstl.files import read_json
 from mstl.settings import PRETRAINING, Settings, command_of, read_yaml
 from mstl.training.build import build_for
+from mstl.training.pos_weight import even_cut
 from mstl.transfer.checksums import check_whole
 from mstl.transfer.plan import transfer_weights
 from mstl.transfer.source import BEST
@@ -95,9 +96,10 @@ class Run(RunFolder):
     def threshold(self) -> float | None:
         """Probability from which a voxel is lesion: chosen by `mstl threshold`, 0.5 before that.
 
-        None where there are several classes, of which the most probable one is taken.
+        Where lesions counted more in the loss it is the `even_cut` of their weight before that. None where there are
+        several classes, of which the most probable one is taken.
         """
-        return self._chosen().get("threshold", DEFAULT_THRESHOLD)
+        return self._chosen().get("threshold", even_cut(self._environment().get("pos_weight")))
 
     @property
     def clean_up(self) -> dict:
@@ -105,7 +107,13 @@ class Run(RunFolder):
         return {name: value for name, value in self._chosen().items() if name in CLEAN_UP}
 
     def _chosen(self) -> dict:
-        path = self.folder / THRESHOLD
+        return self._read(THRESHOLD)
+
+    def _environment(self) -> dict:
+        return self._read(ENVIRONMENT)
+
+    def _read(self, name: str) -> dict:
+        path = self.folder / name
         return read_json(path) if path.exists() else {}
 
     @property

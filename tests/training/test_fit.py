@@ -14,10 +14,12 @@ from mstl._keras import keras
 from mstl.data.prepare import prepare
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError, TrainingError
+from mstl.evaluation.predictor import Predictor
 from mstl.files import read_json
 from mstl.training import recorder
 from mstl.training.fit import fit
-from mstl.training.pos_weight import pos_weight_of
+from mstl.training.metrics import Dice
+from mstl.training.pos_weight import even_cut, pos_weight_of
 from mstl.transfer.freezing import freeze
 
 SETTINGS = {"epochs": 4, "steps_per_epoch": 3, "batch_size": 2, "augment": "thesis", "learning_rate": 1e-2}
@@ -27,7 +29,6 @@ import sys
 from conftest import build_small_model
 from mstl.data.prepared import PreparedCohort
 from mstl.training.fit import fit
-from mstl.training.pos_weight import pos_weight_of
 prepared = PreparedCohort.open(sys.argv[1])
 fit(build_small_model(), prepared.select(["s0", "s1", "s2"]), prepared.select(["s3"]), out=sys.argv[2],
     resume=True, **{LONGER})
@@ -273,3 +274,14 @@ def test_the_weight_of_lesions_is_computed_and_noted_and_the_same_on_resume(prep
         fit(small_model(), *sides(prepared), out=tmp_path / "other", **{**SETTINGS, "pos_weight": 25.0})
     resumed = fit(small_model(), *sides(prepared), out=tmp_path / "computed", resume=True, **settings)
     assert resumed.experiment.pos_weight is None
+    assert resumed.threshold == even_cut(noted[0])
+
+
+def test_where_lesions_count_more_epochs_are_judged_by_masks_cut_higher(prepared, small_model, tmp_path):
+    settings = {**SETTINGS, "epochs": 1, "loss": "weighted_bce", "pos_weight": 25.0}
+    run = fit(small_model(), *sides(prepared), out=tmp_path / "run", **settings)
+    counted = Dice(25 / 26)
+    for case in sides(prepared)[1]:
+        counted.update_state(np.asarray(case.mask)[..., None], Predictor(run.model())(case))
+    np.testing.assert_allclose(run.history["val_dice"].iloc[-1], counted.result(), atol=1e-6)
+

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from mstl.errors import InputError
-from mstl.training.pos_weight import pos_weight_of
+from mstl.training.pos_weight import even_cut, pos_weight_of
 
 FIRST = SimpleNamespace(shape=(5, 10, 10), lesion_voxels=[0, 10, 10, 0, 0], brain_voxels=[0, 40, 50, 40, 30])
 SECOND = SimpleNamespace(shape=(3, 10, 20), lesion_voxels=[0, 0, 20], brain_voxels=[50, 60, 70])
@@ -39,3 +39,8 @@ def test_cases_without_lesion_are_refused():
     empty = SimpleNamespace(shape=(1, 4, 4), lesion_voxels=[0], brain_voxels=[16])
     with pytest.raises(InputError, match=r"No training case has a lesion voxel.*Give it, as pos_weight=25"):
         pos_weight_of([empty])
+
+
+def test_a_voxel_as_likely_lesion_as_not_is_cut_in_two():
+    assert even_cut(None) == even_cut(1.0) == 0.5
+    assert even_cut(25.0) == pytest.approx(25 / 26)
