@@ -133,7 +133,7 @@ def _origins(name: str) -> dict:
               {"group": "decoder", "loaded": 0, "adapted": 0, "random": 400}]  # fmt: skip
     row = {"status": "load", "target": "conv/kernel", "source": "conv/kernel", "target_shape": [3], "source_shape": [3],
            "reason": "same name"}  # fmt: skip
-    transfer = {"init": "sources/old/0/run", "file": "best.h5", "sha256": "ab" * 32, "options": {}, "notes": [],
+    transfer = {"init": "study/sources/old/0/run", "file": "best.h5", "sha256": "ab" * 32, "options": {}, "notes": [],
                 "tensors": [row]}  # fmt: skip
     if name == "scratch":
         return {"transfers": [], "groups": [{**one, "loaded": 0, "random": 500} for one in groups]}

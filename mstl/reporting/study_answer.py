@@ -13,6 +13,7 @@ from mstl.evaluation.twins import turned
 from mstl.reporting.study_results import StudyResults
 
 NO_TRAINING = "No training has finished yet: there is nothing to compare."
+MOST_NAMED = 4  # strategies; so many or more are counted
 NO_LESION = "No tested case has a lesion in its reference, so that there is no score to compare."
 
 
@@ -56,8 +57,8 @@ def _best_sentence(results: StudyResults, best: str) -> str:
     tested = int(rows["patients"].iloc[0])
     where = f"With {_subjects(results.size)}"
     if len(rows) == 1:
-        return (f"{where} only {_name(best)} has scores, with a mean {results.name} of {_level(own)}: there is nothing to "
-                "compare it with.")  # fmt: skip
+        alone = f"{where} only {_name(best)} has scores, with a mean {results.name} of {_level(own)}"
+        return f"{alone}: there is nothing to compare it with."
     if len(first) > 1:
         equal = f"{where} {_join(_names(first))} have the same mean {results.name}"
         return f"{equal}, the best of {len(rows)} strategies: {_level(own)}."
@@ -88,11 +89,12 @@ def _how_sure(others: Sequence[Comparison]) -> str:
         return f"{tested} are too few to show that it is better than {_all_or_names(rest)}"
     if not better:
         return f"but there is no evidence that it is better than {_all_or_names(rest)}"
-    return f"it is shown to be better than {_join(better)}{only}, but not than {_join(rest)}"
+    whom = _join(better) if len(better) < MOST_NAMED else f"{len(better)} of the other {len(others)}"
+    return f"it is shown to be better than {whom}{only}, but not than {_join(rest)}"
 
 
 def _all_or_names(names: Sequence[str]) -> str:
-    return _join(names) if len(names) < 4 else f"any of the other {len(names)}"
+    return _join(names) if len(names) < MOST_NAMED else f"any of the other {len(names)}"
 
 
 def _twin_sentence(results: StudyResults, best: str) -> str:

@@ -56,8 +56,7 @@ def _frame(left: Axes, right: Axes, names: Sequence[str], results: StudyResults,
     left.set_yticks(range(len(names)), labels=[plain(name) for name in names])
     left.set_ylim(len(names) - 0.4, -0.6)
     right.tick_params(left=False, labelleft=False)
-    if not results.lower_is_better:
-        left.set_xlim(-0.02, 1.02)
+    left.set_xlim(*_range(results))
     reach = max(abs(limit) for limit in right.get_xlim())
     right.set_xlim(-reach, reach)
     for row, name in enumerate(names):
@@ -69,6 +68,14 @@ def _frame(left: Axes, right: Axes, names: Sequence[str], results: StudyResults,
     better = "lower is better" if results.lower_is_better else "higher is better"
     left.set_xlabel(f"{results.name}, {better}", color=INK)
     right.set_xlabel(f"{results.name} of the strategy less that of its twin", color=INK)
+
+
+def _range(results: StudyResults) -> tuple[float, float]:
+    """From the worst to the best patient of the study, the same for figures of all sizes."""
+    low = min(values.min() for values in results.patients.values())
+    high = max(values.max() for values in results.patients.values())
+    margin = 0.05 * (high - low) or 0.05
+    return float(low - margin), float(high + margin)
 
 
 def _row(axes: Axes, row: int, values: np.ndarray, colour: str) -> None:
@@ -116,6 +123,7 @@ def size_curves(results: StudyResults) -> Figure | None:
         axes.set_ylabel(f"Mean {results.name}", color=INK)
     for axes in grid[-1]:
         axes.set_xlabel("Labelled subjects", color=INK)
+    grid[0, 0].set_xticks(results.sizes)
     return figure
 
 

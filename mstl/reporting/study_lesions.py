@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from mstl.data.cohort import Case, Cohort
 from mstl.errors import InputError
 from mstl.evaluation.lesion_sizes import LIMITS_ML, TABLE, detection_summary, kept_lesion_table
@@ -17,8 +19,9 @@ def lesion_section(
 ) -> dict | None:
     """Strata in words, and a row a strategy with a cell a stratum, at one size; None where nothing is known.
 
-    What `lesions.csv` of a job has is taken; else it is computed from predictions and the masks of `cohort`, and kept
-    there. Raises `InputError` where those do not fit together.
+    A row has the `false` lesions of a case too: who marks everything finds everything. What `lesions.csv` of a job has
+    is taken; else it is computed from predictions and the masks of `cohort`, and kept there. Raises `InputError` where
+    those do not fit together.
     """
     known = {} if cohort is None else {case.name: case for case in cohort}
     rows, totals = [], None
@@ -28,11 +31,19 @@ def lesion_section(
         if not tables:
             continue
         summary = as_rows(detection_summary(tables))
-        rows.append({"strategy": name, "cells": summary})
+        rows.append({"strategy": name, "cells": summary, "false": false_lesions(files.scores, name, size)})
         totals = totals or summary
     if not rows:
         return None
     return {"strata": _words(flat=PICTURE_RULE in files.conventions), "totals": totals, "rows": rows, "size": size}
+
+
+def false_lesions(frame: pd.DataFrame, strategy: str, size: int) -> float | None:
+    """Predicted lesions of a case that share no voxel with the reference, mean over cases and trainings."""
+    rows = frame[(frame["strategy"] == strategy) & (frame["size"] == size)]
+    if rows.empty or not {"predicted_lesions", "lesion_false_discovery"} <= set(rows.columns):
+        return None
+    return float((rows["predicted_lesions"] * rows["lesion_false_discovery"].fillna(0)).mean())
 
 
 def _table(job: StudyJob, known: dict[str, Case]):

@@ -1,7 +1,7 @@
 """The report of a study: one HTML file that says which strategy works, how sure that is, and what it rests on."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from mstl.data.cohort import Cohort
+from mstl.evaluation.learning_curve import LearningCurve
 from mstl.evaluation.lesion_sizes import SIZE_RULE
 from mstl.evaluation.statistics import METHOD_RULE
 from mstl.evaluation.study_scores import EMPTY
@@ -41,18 +42,20 @@ def write_study_report(
     cohort: Cohort | None = None,
     out: str | Path | None = None,
     score: str = "dice",
+    results: StudyResults | None = None,
 ) -> Path:
     """Write the report of a study's folder as one self-contained HTML file; returns its path.
 
     twins: for each strategy the one that it is compared with, None for those from scratch; `baseline` is the twin of
     those that it does not name. cohort: scans and masks of the tested cases, for overlays and lesion sizes, which are
-    left out without. score: a column of `study.csv`. `out` is `folder/study.html` by default; `table.tex` and
-    `table.md` are written beside it. An unfinished study has a page too, which says so; what its folder does not hold
-    is left out. Raises `InputError` where it is no study, a file cannot be read, or the score is unknown.
+    left out without. score: a column of `study.csv`; results: those of `study_results`, where they are known already.
+    `out` is `folder/study.html` by default; `table.tex` and `table.md` are written beside it. An unfinished study has a
+    page too, which says so; what its folder does not hold is left out. Raises `InputError` where it is no study, a file
+    cannot be read, or the score is unknown.
     """
     files = StudyFiles.open(folder)
     twins = {name: twins.get(name, baseline if name != baseline else None) for name in files.strategies}
-    results = study_results(files.scores, twins=twins, score=score)
+    results = study_results(files.scores, twins=twins, score=score) if results is None else results
     out = files.folder / PAGE if out is None else Path(out)
     if results is not None:
         write_study_tables(results, out.parent)
@@ -83,7 +86,7 @@ def _context(
 
 def _found(files: StudyFiles, results: StudyResults, cohort: Cohort | None) -> dict:
     """The sections that need scores."""
-    curves = size_curves(results)
+    curves, fits = size_curves(results), [results.curve(name) for name in results.ranked(results.size)]
     best = results.best()
     return {
         "results": results,
@@ -94,6 +97,8 @@ def _found(files: StudyFiles, results: StudyResults, cohort: Cohort | None) -> d
             for size in sorted(results.sizes, key=lambda size: (size != results.size, -size))
         ],
         "curves": None if curves is None else _svg(curves),
+        "fits": fits,
+        "cautions": _cautions(fits),
         "ranks": [_ranks(results, size) for size in reversed(results.sizes)],
         "lesions": lesion_section(files, results.ranked(results.size), size=results.size, cohort=cohort),
         "sheets": [] if cohort is None or best is None else case_sheets(files, results, cohort=cohort),
@@ -131,6 +136,16 @@ def _ranks(results: StudyResults, size: int) -> dict:
     shares = [{"strategy": row["strategy"], "shares": [row[name] for name in columns], "low": row["rank_low"],
                "high": row["rank_high"]} for row in as_rows(rows)]  # fmt: skip
     return {"size": size, "rows": shares, "patients": int(rows["patients"].iloc[0]) if len(rows) else 0}
+
+
+def _cautions(fits: Sequence[LearningCurve]) -> list[str]:
+    """What to know besides of the curves, once each, with the strategies that it is about unless it is all."""
+    found: dict[str, list[str]] = {}
+    for one in fits:
+        for caution in one.cautions:
+            found.setdefault(caution, []).append(one.strategy)
+    named = ((caution, "" if len(names) == len(fits) else f"{', '.join(names)}: ") for caution, names in found.items())
+    return [f"{names}{caution}" for caution, names in named]
 
 
 def _empty_references(frame: pd.DataFrame) -> dict | None:

@@ -9,10 +9,11 @@ import pandas as pd
 
 from mstl.evaluation.comparison import Comparison
 from mstl.evaluation.learning_curve import LearningCurve, learning_curves
-from mstl.evaluation.paired_tests import bca_interval
 from mstl.evaluation.rank_stability import rank_stability
+from mstl.evaluation.statistics import METHOD_RULE, mean_scores
 from mstl.evaluation.study_scores import EMPTY, StudyScores, over_trainings
-from mstl.evaluation.twins import compare_with_twins
+from mstl.evaluation.twins import TWIN_RULE, compare_with_twins
+from mstl.reporting.folder import as_rows
 
 SCORE_NAMES = {
     "dice": "Dice",
@@ -28,9 +29,8 @@ SCORE_NAMES = {
 class StudyResults:
     """What a study found. `size` is the one that the page answers for (see `main_size`).
 
-    `means` has a row a size and strategy: patients, mean over patients and its 95 % interval for new patients (`low`,
-    `high`), all of what the strategy itself has. `stability` is that of `rank_stability`; `comparisons` those of
-    `compare_with_twins`; `patients` by (strategy, size) the mean score of each patient, by name.
+    `means` is that of `mean_scores`, `stability` of `rank_stability`; `comparisons` are those of `compare_with_twins`;
+    `patients` by (strategy, size) the mean score of each patient, by name.
     """
 
     scores: StudyScores
@@ -90,6 +90,19 @@ class StudyResults:
         """The learning curve of a strategy."""
         return next((one for one in self.curves if one.strategy == strategy), None)
 
+    def as_record(self) -> dict:
+        """All numbers as plain values for JSON: nan as None, with the rules of what was computed."""
+        return {
+            "score": self.scores.score,
+            "twins": dict(self.twins),
+            "answer_size": self.size,
+            "means": as_rows(self.means),
+            "comparisons": [one.as_row() for one in self.comparisons],
+            "ranks": as_rows(self.stability),
+            "learning_curves": [one.as_row() for one in self.curves],
+            "rules": [METHOD_RULE, TWIN_RULE],
+        }
+
 
 def study_results(
     frame: pd.DataFrame, *, twins: Mapping[str, str | None], score: str = "dice"
@@ -103,12 +116,11 @@ def study_results(
         return None
     scores = StudyScores.of(frame, score=score)
     patients = _patient_means(scores)
-    rows = [_mean_row(name, size, values) for (name, size), values in patients.items()]
     return StudyResults(
         scores=scores,
         size=main_size(patients),
         twins=dict(twins),
-        means=pd.DataFrame(rows),
+        means=mean_scores(frame, score=score),
         patients=patients,
         comparisons=compare_with_twins(frame, twins=twins, score=score),
         stability=rank_stability(frame, score=score),
@@ -135,9 +147,3 @@ def _patient_means(scores: StudyScores) -> dict[tuple[str, int], pd.Series]:
             if there.any():
                 found[name, size] = pd.Series(means[there], index=np.array(scores.subjects)[there])
     return found
-
-
-def _mean_row(name: str, size: int, values: pd.Series) -> dict:
-    low, high = bca_interval(values.to_numpy())
-    mean = float(values.mean())
-    return {"strategy": name, "size": size, "patients": len(values), "mean": mean, "low": low, "high": high}

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePath
 
-from mstl.reporting.study_files import StudyFiles, StudyJob
+from mstl.reporting.study_files import SOURCES, StudyFiles, StudyJob
 from mstl.reporting.weights import weights_sentences
-from mstl.reporting.weights_record import read_frozen, read_origins
+from mstl.reporting.weights_record import Origins, read_frozen, read_origins
 
 
 def strategy_weights(files: StudyFiles) -> list[dict]:
@@ -20,7 +22,7 @@ def strategy_weights(files: StudyFiles) -> list[dict]:
         if not jobs:
             continue
         first = max(jobs, key=lambda job: (job.size, -job.seed, -job.fold))
-        origins, frozen = read_origins(first.run), read_frozen(first.run)
+        origins, frozen = _named(read_origins(first.run)), read_frozen(first.run)
         rows.append({
             "strategy": name,
             "sentences": weights_sentences(origins, frozen),
@@ -28,6 +30,18 @@ def strategy_weights(files: StudyFiles) -> list[dict]:
             **_proof(jobs),
         })  # fmt: skip
     return rows
+
+
+def _named(origins: Origins | None) -> Origins | None:
+    """The same with sources of the study called by their names: their folders are all called "run"."""
+    if origins is None:
+        return None
+    return replace(origins, transfers=tuple(replace(one, init=_source(one.init)) for one in origins.transfers))
+
+
+def _source(init: str) -> str:
+    parts = PurePath(init).parts
+    return parts[-3] if len(parts) > 3 and parts[-4] == SOURCES and parts[-1] == "run" else init
 
 
 def _proof(jobs: Sequence[StudyJob]) -> dict:

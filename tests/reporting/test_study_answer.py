@@ -149,3 +149,9 @@ def test_an_unfinished_study_says_so():
     words = progress_sentence({"jobs": 6, "done": 4, "failed": 1})
     assert words.startswith("This study is not finished: 4 of 6 trainings are done; 1 failed. ")
     assert "1 of 1 training is" not in words
+
+
+def test_of_many_strategies_those_beaten_are_counted_and_the_others_named():
+    gains = {"scratch": 0, **{f"s{number}": 0.01 * number for number in range(1, 5)}, "moved": 0.2, "even": 0.19}
+    first = answer(study_frame(gains, patients=14))[0]
+    assert first.endswith("; it is shown to be better than 5 of the other 6, but not than “even”.")

@@ -1,12 +1,13 @@
 """Lesion sizes on the page of a study: shares by strategy, from predictions or from what was kept."""
 import shutil
 
+import pandas as pd
 import pytest
 
 from mstl.data.cohort import Cohort
 from mstl.errors import InputError
 from mstl.reporting.study_files import StudyFiles
-from mstl.reporting.study_lesions import lesion_section
+from mstl.reporting.study_lesions import false_lesions, lesion_section
 from tests.studies import study_cohort, write_study
 
 NAMES = ["tumour", "scratch"]
@@ -47,3 +48,12 @@ def test_without_cohort_or_predictions_nothing_is_said(files, cohort, tmp_path):
 def test_a_cohort_without_a_tested_case_is_refused(files, cohort):
     with pytest.raises(InputError, match="is not in the cohort"):
         lesion_section(files, NAMES, size=1, cohort=Cohort(list(cohort)[1:]))
+
+
+def test_false_lesions_are_counted_and_none_are_false_where_none_is_predicted():
+    nan = float("nan")
+    frame = pd.DataFrame({"strategy": "a", "size": 5, "predicted_lesions": [10, 4, 0],
+                          "lesion_false_discovery": [0.8, 0.25, nan]})  # fmt: skip
+    assert false_lesions(frame, "a", 5) == pytest.approx(3)
+    assert false_lesions(frame, "b", 5) is None
+    assert false_lesions(frame.drop(columns="predicted_lesions"), "a", 5) is None

@@ -21,9 +21,9 @@ def of(study):
 def test_each_strategy_says_where_its_weights_came_from_and_what_was_frozen(study):
     found = of(study)
     assert found["scratch"]["sentences"][0] == "All 1,000 parameters began at random."
-    assert "came from run (best.h5)" in found["tumour"]["sentences"][0]
+    assert "came from old (best.h5)" in found["tumour"]["sentences"][0]
     assert found["locked"]["sentences"][1].startswith("Frozen: the encoder (600 of 1,000 parameters)")
-    assert found["tumour"]["transfers"] == ["run (best.h5): 1 load"]
+    assert found["tumour"]["transfers"] == ["old (best.h5): 1 load"]
 
 
 def test_the_proof_is_over_all_trainings(study):
