@@ -40,7 +40,7 @@ def progress_sentence(progress: Mapping[str, int]) -> str:
         return ""
     lost = f"; {failed} failed" if failed else ""
     return (
-        f"This study is not finished: {done} of {_count(jobs, 'training')} {'is' if done == 1 else 'are'} done{lost}. "
+        f"This study is not finished: {done} of {_count(jobs, 'training')} {'is' if jobs == 1 else 'are'} done{lost}. "
         "What follows is of those alone and may change."
     )
 
@@ -62,8 +62,11 @@ def _best_sentence(results: StudyResults, best: str) -> str:
     if len(first) > 1:
         equal = f"{where} {_join(_names(first))} have the same mean {results.name}"
         return f"{equal}, the best of {len(rows)} strategies: {_level(own)}."
-    common = "" if tested == own["patients"] else f" and is the best on the {_patients(tested)} that all have in common"
-    found = f"{where} {_name(best)} has the best mean {results.name} of {len(rows)} strategies, {_level(own)}{common}"
+    found = f"{where} {_name(best)} has the best mean {results.name} of {len(rows)} strategies"
+    if tested == own["patients"]:
+        found += f", {_level(own)}"
+    else:
+        found += f" over the {_patients(tested)} that all have in common (its own mean is {_level(own)})"
     return f"{found}; {_how_sure(_others(results, best))}."
 
 
@@ -85,8 +88,9 @@ def _how_sure(others: Sequence[Comparison]) -> str:
     if not rest:
         return f"it is shown to be better than {_all_or_names(better)}{only}"
     if all(one.verdict in ("too few patients", "not compared") for one in others):
-        tested = _patients(max(one.patients for one in others))
-        return f"{tested} are too few to show that it is better than {_all_or_names(rest)}"
+        most = max(one.patients for one in others)
+        few = f"{_patients(most)} {'is' if most == 1 else 'are'} too few"
+        return f"{few} to show that it is better than {_all_or_names(rest)}"
     if not better:
         return f"but there is no evidence that it is better than {_all_or_names(rest)}"
     whom = _join(better) if len(better) < MOST_NAMED else f"{len(better)} of the other {len(others)}"
@@ -124,12 +128,16 @@ def _of_one_without_twin(results: StudyResults, best: str) -> str:
     found = [one for one in results.comparisons if one.baseline and one.size == results.size]
     if not found:
         return "No strategy could be compared with a twin from scratch, so that what transfer is worth is open."
+    if len(found) == 1:
+        a, b, verdict = _name(found[0].a), _name(found[0].b), found[0].verdict
+        open_ = f"there is no evidence of a difference between {a} and its twin {b}"
+        shown = f"{a} is shown to be {verdict} than its twin {b}"
+        return f"{_name(best)} has no twin; {shown if verdict in ('better', 'worse') else open_}."
     better = _names(one.a for one in found if one.verdict == "better")
     worse = _names(one.a for one in found if one.verdict == "worse")
     parts = [f"{_join(better)} {_are(better)} shown to be better" if better else "none is shown to be better"]
     parts += [f"{_join(worse)} {_are(worse)} shown to be worse"] if worse else []
-    compared = _count(len(found), "strategy", "strategies")
-    return f"{_name(best)} has no twin; of the {compared} compared with theirs {_join(parts)}."
+    return f"{_name(best)} has no twin; of the {len(found)} strategies compared with theirs {_join(parts)}."
 
 
 def _trained_anew(one: Comparison) -> str:

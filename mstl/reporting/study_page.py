@@ -114,7 +114,7 @@ def _tiles(results: StudyResults, best: str) -> dict:
         "best": best,
         "mean": results.mean(best, results.size),
         "twin": results.against_twin(best, results.size),
-        "first": None if np.isnan(first) else first,
+        "first": None if np.isnan(first) or len(results.ranked(results.size)) < 2 else first,
         "size": results.size,
     }
 

@@ -155,3 +155,22 @@ def test_of_many_strategies_those_beaten_are_counted_and_the_others_named():
     gains = {"scratch": 0, **{f"s{number}": 0.01 * number for number in range(1, 5)}, "moved": 0.2, "even": 0.19}
     first = answer(study_frame(gains, patients=14))[0]
     assert first.endswith("; it is shown to be better than 5 of the other 6, but not than “even”.")
+
+
+def test_of_one_transfer_that_is_behind_the_verdict_is_told():
+    level = np.linspace(0.4, 0.7, 15)
+    worse = answer(pair(level - np.linspace(0.02, 0.05, 15), level))[1]
+    assert worse == "“scratch” has no twin; “moved” is shown to be worse than its twin “scratch”."
+    open_ = answer(pair(level + np.where(np.arange(15) < 7, 0.02, -0.02), level))[1]
+    assert open_ == (
+        "“scratch” has no twin; there is no evidence of a difference between “moved” and its twin “scratch”."
+    )
+
+
+def test_the_best_over_common_patients_is_said_to_be_that():
+    frame = study_frame({"scratch": 0, "moved": 0.06}, patients=14)
+    part = frame[(frame["strategy"] == "moved") | (frame["subject"] > "p03")]
+    first = answer(part)[0]
+    assert "“moved” has the best mean Dice of 2 strategies over the 10 patients that all have in common" in first
+    assert "(its own mean is 0.7" in first
+    assert "(14 patients" in first
