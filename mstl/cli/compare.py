@@ -34,7 +34,8 @@ def compare(
     Before it starts, 20 steps of each strategy are measured to say how long it will take.
     """
     from mstl.compare.execute import run_study
-    from mstl.compare.folder import StudyFolder
+    from mstl.compare.folder import TABLE, StudyFolder
+    from mstl.compare.results import PAGE, write_results
     from mstl.compare.study import Study
 
     begun = StudyFolder.begin(Study.load(study, changes=changes), out, resume=resume or job is not None)
@@ -53,8 +54,9 @@ def compare(
         failed = run_study(begun, jobs=at_once, backend=backend, scheduler=scheduler, progress=table.step)
     for one, reason in failed.items():
         console.print(f"[red]Failed:[/] {escaped(f'{one.label}: {reason}')}", soft_wrap=True, highlight=False)
+    console.print(escaped(" ".join(write_results(begun))), soft_wrap=True, highlight=False)
     again = f" {len(failed)} failed: the same command with --resume tries them again." if failed else ""
-    console.print(escaped(f"Wrote {begun.folder / 'study.csv'}.{again}"), soft_wrap=True)
+    console.print(escaped(f"Wrote {begun.folder / PAGE} and {begun.folder / TABLE}.{again}"), soft_wrap=True)
     if failed:
         raise typer.Exit(1)
 
@@ -82,10 +84,10 @@ def _planned(study: StudyFolder) -> Plan:
     for name, seconds in plan.seconds.items():
         table.add_row(escaped(name), f"{seconds / 3600:.2g}")
     console.print(table)
-    faster = f"two at a time are {plan.speedup:.2g} times as fast" if plan.at_once > 1 else "one at a time"
-    console.print(
-        f"Expected: {plan.hours:.2g} hours, {faster}; up to {plan.memory / 2**30:.1f} GB a training.", soft_wrap=True
-    )
+    faster = f", which is {plan.speedup:.2g} times as fast as one" if plan.speedup > 1 else ""
+    together = f"{plan.at_once} trainings at a time{faster}"
+    memory = f"up to {plan.memory / 2**30:.1f} GB each"
+    console.print(f"Expected: {plan.hours:.2g} hours, {together}, {memory}.", soft_wrap=True, highlight=False)
     return plan
 
 

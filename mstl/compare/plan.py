@@ -11,7 +11,6 @@ from mstl.compare.study import ALL, BUDGET, COMMAND, GAN, KERNEL_PRIOR, TRAIN, S
 from mstl.data.prepared import PreparedCohort
 
 HOUR = 3600.0
-WORTH = 1.05  # how much faster two jobs at a time must be
 STEPS_UNKNOWN = 100  # of an epoch that shows every slice once
 
 
@@ -19,32 +18,24 @@ STEPS_UNKNOWN = 100  # of an epoch that shows every slice once
 class Plan:
     """What a study is expected to take: seconds of its jobs one after the other, and the most memory of one, bytes.
 
-    `speedup` is how much sooner it ends with two jobs at a time. `seconds` are by strategy or source.
+    `seconds` are by strategy or source. `at_once` is how many jobs at a time are best, `speedup` how much sooner the
+    study ends with so many than one by one.
     """
 
     seconds: Mapping[str, float]
     jobs: int
     memory: int
+    at_once: int = 1
     speedup: float = 1.0
 
     @property
     def hours(self) -> float:
-        """Expected hours, with as many jobs at a time as is faster."""
-        return sum(self.seconds.values()) / HOUR / self.gain
-
-    @property
-    def gain(self) -> float:
-        """The speedup of `at_once`."""
-        return self.speedup if self.at_once > 1 else 1.0
-
-    @property
-    def at_once(self) -> int:
-        """How many jobs at a time are fastest, of one and two."""
-        return 2 if self.speedup >= WORTH else 1
+        """Expected hours."""
+        return sum(self.seconds.values()) / HOUR / self.speedup
 
 
-def plan_study(study: StudyFolder, measured: Mapping[str, Measured], *, speedup: float = 1.0) -> Plan:
-    """The plan of what is not done yet, from what each strategy was measured to take.
+def plan_study(study: StudyFolder, measured: Mapping[str, Measured]) -> Plan:
+    """The plan of what is not done yet, one job at a time, from what each strategy was measured to take.
 
     A source counts as the slowest strategy's step does; one that learns a prior of kernels is not counted.
     """
@@ -52,7 +43,7 @@ def plan_study(study: StudyFolder, measured: Mapping[str, Measured], *, speedup:
     seconds: dict[str, float] = {}
     for job in left:
         seconds[job.name] = seconds.get(job.name, 0.0) + _seconds(job, study, measured)
-    return Plan(seconds, len(left), max(one.memory for one in measured.values()), speedup)
+    return Plan(seconds, len(left), max(one.memory for one in measured.values()))
 
 
 def _seconds(job: Job, study: StudyFolder, measured: Mapping[str, Measured]) -> float:
