@@ -1,6 +1,7 @@
 """Figures of a study: each patient by every strategy with intervals, and scores over numbers of labelled subjects."""
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ COLOURS = {"better": BLUE, "worse": VERMILION}  # of a comparison with the twin;
 WORDS = {"no evidence": "no evidence of a difference", "mixed": "ranks and mean disagree"}
 ROW_INCHES, FRAME_INCHES = 0.52, 1.05
 SPREAD, GOLDEN = 0.30, 0.618034  # of dots around their row, so that patients do not hide each other
+LETTERS = 24  # of a line of a name
 COLUMNS = 4  # panels of learning curves beside each other
 MORE_SHOWN = 1.25  # times the largest size
 
@@ -53,7 +55,7 @@ def patient_dots(results: StudyResults, size: int) -> Figure:
 
 
 def _frame(left: Axes, right: Axes, names: Sequence[str], results: StudyResults, size: int) -> None:
-    left.set_yticks(range(len(names)), labels=[plain(name) for name in names])
+    left.set_yticks(range(len(names)), labels=[_label(name) for name in names])
     left.set_ylim(len(names) - 0.4, -0.6)
     right.tick_params(left=False, labelleft=False)
     left.set_xlim(*_range(results))
@@ -110,7 +112,7 @@ def size_curves(results: StudyResults) -> Figure | None:
     figure = Figure(figsize=(11, 2.75 * lines + 0.2), layout="constrained")
     grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     for axes, name in zip(grid.flat, names, strict=False):
-        tidy(axes, title=plain(name))
+        tidy(axes, title=_label(name))
         twin = results.twins.get(name)
         if twin:
             _measured(axes, results, twin, color=GREY, ls=(0, (4, 1.5)), lw=1.2, marker="", label=f"twin {twin}")
@@ -125,6 +127,11 @@ def size_curves(results: StudyResults) -> Figure | None:
         axes.set_xlabel("Labelled subjects", color=INK)
     grid[0, 0].set_xticks(results.sizes)
     return figure
+
+
+def _label(name: str) -> str:
+    """A strategy's name as it stands in a figure, a long one in several lines."""
+    return plain("\n".join(textwrap.wrap(name, LETTERS)))
 
 
 def _measured(axes: Axes, results: StudyResults, name: str, *, label: str, **look) -> None:

@@ -77,3 +77,11 @@ def test_a_strategy_without_a_case_in_common_with_its_twin_has_no_differences():
     assert "not compared" in to_svg(patient_dots(found, 5))
     assert verdict_class(found.against_twin("moved", 5)) == "open"
     assert verdict_class(None) == ""
+
+
+def test_long_names_are_set_in_several_lines():
+    name = "pretrained-on-the-scans-of-another-scanner"
+    found = study_results(study_frame({"scratch": 0, name: 0.1}, sizes=(5, 10)), twins={name: "scratch"})
+    lines = size_curves(found).axes[0].get_title("left").split("\n")
+    assert "".join(lines) == name
+    assert max(map(len, lines)) <= 24
