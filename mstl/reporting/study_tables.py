@@ -27,8 +27,8 @@ def write_study_tables(results: StudyResults, folder: str | Path) -> list[Path]:
 
 def table_rows(results: StudyResults) -> list[list[str]]:
     """The cells of both tables, a row a size and strategy, the best first, after the row of headings."""
-    head = ["Labelled subjects", "Strategy", "Patients", f"Mean {results.name} (95 % interval)", "Twin",
-            "Difference to twin (95 % interval)", "Newly trained (95 % interval)", "p (Holm)", "Verdict"]
+    head = ["Labelled", "Strategy", "Patients", f"Mean {results.name} (95 %)", "Twin", "Difference (95 %)",
+            "Newly trained (95 %)", "p (Holm)", "Verdict"]
     body = [_row(results, name, size) for size in reversed(results.sizes) for name in results.ranked(size)]
     return [head, *body]
 
@@ -60,17 +60,18 @@ def latex_table(results: StudyResults) -> str:
             lines.append(r"\midrule")
         lines.append(_line(row))
     return "\n".join([
-        "% needs \\usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{_latex(_caption(results))}}}",
+        "% needs \\usepackage{booktabs}", r"\begin{table}", r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{_latex(_caption(results))}}}",
         r"\begin{tabular}{rlrllllrl}", r"\toprule", *lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
     ])  # fmt: skip
 
 
 def _caption(results: StudyResults) -> str:
     return (
-        f"Mean {results.name} over test patients. Intervals of the mean and of the difference are for new patients "
-        "(BCa bootstrap); those of newly trained networks take folds and seeds as random too. p: Wilcoxon's "
-        "signed-rank test over patients, after Holm's correction over all strategies and sizes. Differences are of the "
-        "strategy less its twin."
+        f"Mean {results.name} over test patients by the number of labelled subjects, with 95 % intervals. Those of the "
+        "mean and of the difference are for new patients (BCa bootstrap); those of newly trained networks take folds "
+        "and seeds as random too. p: Wilcoxon's signed-rank test over patients, after Holm's correction over all "
+        "strategies and sizes. Differences are of the strategy less its twin."
     )
 
 
@@ -89,7 +90,9 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _latex(text: str) -> str:
-    return "".join(LATEX_WORDS.get(character, character) for character in text)
+    """Text that LaTeX shows as it is, with the minus of numbers."""
+    text = "".join(LATEX_WORDS.get(character, character) for character in text)
+    return re.sub(r"(?<!\w)-(?=\d)", "$-$", text)
 
 
 def _markdown(text: str) -> str:

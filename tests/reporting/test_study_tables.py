@@ -20,7 +20,7 @@ def test_a_row_a_size_and_strategy_best_first_largest_size_first(results):
     assert [row[:2] for row in rows] == [["10", ODD], ["10", "scratch"], ["5", ODD], ["5", "scratch"]]
     one = results.against_twin(ODD, 10)
     cells = dict(zip(head, rows[0], strict=True))
-    assert cells["Difference to twin (95 % interval)"] == (
+    assert cells["Difference (95 %)"] == (
         f"{one.difference:+.3f} ({one.interval[0]:+.3f} to {one.interval[1]:+.3f})"
     )
     assert (cells["Twin"], cells["Verdict"], cells["p (Holm)"]) == ("scratch", "better", "< 0.001")
@@ -42,6 +42,13 @@ def test_latex_has_as_many_cells_in_each_row_and_no_bare_special_character(resul
     assert r"a\_b \& 50\% \#1 \{x\} \$y\$ \textasciitilde{} \textasciicircum{} \textbackslash{}z" in text
     assert text.count(r"\midrule") == 2
     assert "–" not in text
+
+
+def test_negative_numbers_have_a_minus_in_latex_and_names_keep_their_hyphen():
+    frame = study_frame({"scratch-2": 0, "worse": -0.1}, sizes=(5,))
+    text = latex_table(study_results(frame, twins={"worse": "scratch-2"}))
+    assert "scratch-2" in text
+    assert re.search(r"\$-\$0\.\d+ \(\$-\$0\.\d+ to \$-\$0", text)
 
 
 def test_the_tables_are_written_beside_each_other(results, tmp_path):
