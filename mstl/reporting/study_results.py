@@ -10,10 +10,9 @@ import pandas as pd
 from mstl.evaluation.comparison import Comparison
 from mstl.evaluation.learning_curve import LearningCurve, learning_curves
 from mstl.evaluation.rank_stability import rank_stability
-from mstl.evaluation.statistics import METHOD_RULE, mean_scores
+from mstl.evaluation.statistics import mean_scores
 from mstl.evaluation.study_scores import EMPTY, StudyScores, over_trainings
-from mstl.evaluation.twins import TWIN_RULE, compare_with_twins
-from mstl.reporting.folder import as_rows
+from mstl.evaluation.twins import compare_with_twins
 
 SCORE_NAMES = {
     "dice": "Dice",
@@ -89,19 +88,6 @@ class StudyResults:
     def curve(self, strategy: str) -> LearningCurve | None:
         """The learning curve of a strategy."""
         return next((one for one in self.curves if one.strategy == strategy), None)
-
-    def as_record(self) -> dict:
-        """All numbers as plain values for JSON: nan as None, with the rules of what was computed."""
-        return {
-            "score": self.scores.score,
-            "twins": dict(self.twins),
-            "answer_size": self.size,
-            "means": as_rows(self.means),
-            "comparisons": [one.as_row() for one in self.comparisons],
-            "ranks": as_rows(self.stability),
-            "learning_curves": [one.as_row() for one in self.curves],
-            "rules": [METHOD_RULE, TWIN_RULE],
-        }
 
 
 def study_results(
