@@ -81,20 +81,25 @@ def _others(results: StudyResults, best: str) -> list[Comparison]:
 
 
 def _how_sure(others: Sequence[Comparison]) -> str:
+    """What the best strategy's comparisons with all others show."""
     shown = [one for one in others if one.verdict == "better"]
-    rest = _names(one.b for one in others if one.verdict != "better")
-    better = _names(one.b for one in shown)
+    better, rest = (_names(one.b for one in others if (one in shown) == wanted) for wanted in (True, False))
+    if not better:
+        return _not_shown(others, rest)
     only = "" if all(one.holds_trained_anew for one in shown) else " for these trained networks"
     if not rest:
         return f"it is shown to be better than {_all_or_names(better)}{only}"
-    if all(one.verdict in ("too few patients", "not compared") for one in others):
-        most = max(one.patients for one in others)
-        few = f"{_patients(most)} {'is' if most == 1 else 'are'} too few"
-        return f"{few} to show that it is better than {_all_or_names(rest)}"
-    if not better:
-        return f"but there is no evidence that it is better than {_all_or_names(rest)}"
     whom = _join(better) if len(better) < MOST_NAMED else f"{len(better)} of the other {len(others)}"
-    return f"it is shown to be better than {whom}{only}, but not than {_join(rest)}"
+    not_whom = _join(rest) if len(rest) < MOST_NAMED else f"the remaining {len(rest)}"
+    return f"it is shown to be better than {whom}{only}, but not than {not_whom}"
+
+
+def _not_shown(others: Sequence[Comparison], names: Sequence[str]) -> str:
+    whom = _all_or_names(names)
+    if any(one.verdict not in ("too few patients", "not compared") for one in others):
+        return f"but there is no evidence that it is better than {whom}"
+    most = max(one.patients for one in others)
+    return f"{_patients(most)} {'is' if most == 1 else 'are'} too few to show that it is better than {whom}"
 
 
 def _all_or_names(names: Sequence[str]) -> str:

@@ -174,3 +174,9 @@ def test_the_best_over_common_patients_is_said_to_be_that():
     assert "“moved” has the best mean Dice of 2 strategies over the 10 patients that all have in common" in first
     assert "(its own mean is 0.7" in first
     assert "(14 patients" in first
+
+
+def test_many_that_are_not_beaten_are_counted_too():
+    gains = {"scratch": 0, **{f"s{number}": 0.1 + number / 10000 for number in range(6)}}
+    first = answer(study_frame(gains, patients=14, sizes=(5,)))[0]
+    assert re.search(r"better than “scratch”.*, but not than the remaining 5\.$", first)
