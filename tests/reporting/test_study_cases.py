@@ -1,8 +1,11 @@
 """Cases of a study that are shown: the worst and best, each once, with the predictions of both strategies."""
+import numpy as np
 import pytest
 
 from mstl.data.cohort import Cohort
+from mstl.data.volume import read_grid
 from mstl.reporting import study_cases
+from mstl.reporting.cases import ShownCase
 from mstl.reporting.study_cases import case_sheets, picked_cases
 from mstl.reporting.study_files import StudyFiles
 from mstl.reporting.study_results import study_results
@@ -23,6 +26,10 @@ def files(tmp_path_factory, cohort):
 @pytest.fixture(scope="module")
 def results(files):
     return study_results(files.scores, twins=TWINS)
+
+
+def cohort_grid(cohort):
+    return read_grid(cohort[0].mask)
 
 
 def picked(score="dice"):
@@ -58,9 +65,25 @@ def test_rows_are_the_plain_image_then_a_strategy_each(files, results, cohort, m
     assert [len(outlines) for _, _, outlines in drawn[0]] == [0, 2, 2]
 
 
+def test_pictures_have_a_panel_a_strategy_beside_the_plain_one(files, results, cohort, monkeypatch):
+    image, mask = np.ones((1, 12, 16), np.float32), np.zeros((1, 12, 16), bool)
+    mask[0, 3:6, 4:8] = True
+    shown = ShownCase("eye", "oct", image, mask, mask, None, cohort_grid(cohort), is_picture=True)
+    monkeypatch.setattr(study_cases, "read_case", lambda case, predictions: shown)
+    drawn = []
+    sheet = study_cases.sheet
+    monkeypatch.setattr(study_cases, "sheet", lambda rows, **looks: drawn.append(rows) or sheet(rows, **looks))
+    case_sheets(files, results, cohort=cohort)
+    (_, panels, outlines), = drawn[0]
+    assert len(panels) == 3
+    assert [one.any(axis=(1, 2)).tolist() for one, _ in outlines] == 2 * [[False, True, False]] + 2 * [
+        [False, False, True]
+    ]
+
+
 def test_cases_that_the_cohort_or_the_predictions_lack_are_left_out(files, results, cohort, tmp_path):
-    assert case_sheets(files, results, cohort=Cohort([cohort[0]])) == [] or cohort[0].name in str(
-        [sheet["title"] for sheet in case_sheets(files, results, cohort=Cohort([cohort[0]]))]
-    )
+    worst = picked_cases(files.scores, results, ["tumour", "scratch"])[0].case
+    one = Cohort([case for case in cohort if case.name == worst])
+    assert [sheet["title"].partition(":")[0] for sheet in case_sheets(files, results, cohort=one)] == [worst]
     bare = StudyFiles.open(write_study(tmp_path, patients=4, sizes=(1,)))
     assert case_sheets(bare, results, cohort=cohort) == []
