@@ -8,8 +8,9 @@ slices; "tumour" rows score it on six held-out phantoms. Five MS phantoms are th
 source, "frozen" at it with its encoder frozen, "scratch" at random weights, with the same subjects, steps and schedule;
 they are scored on 15 held-out phantoms. With --real the same on two real patients (flair, t1, t2): one to train on, the
 other held out, in turn, from the network re-trained on MS phantoms and from scratch. Thresholds are chosen on
-validation phantoms (0.5 on real patients). Dice a subject on the scanner's grid of 1 mm. Writes a row a subject to
-FILE.csv; trainings that it holds are not repeated. FOLDER keeps everything.
+validation phantoms; on real patients the cut is the even one of the loss, or what the MS network had. Dice a subject on
+the scanner's grid of 1 mm. Writes a row a subject to FILE.csv; trainings that it holds are not repeated. FOLDER keeps
+everything. --set changes the settings of all trainings; --tasks leaves some out.
 """
 from __future__ import annotations
 
@@ -86,7 +87,7 @@ class Study:
         held = cases.subjects[seed : seed + 1] if task == "real" else run.experiment.test_subjects
         out = run.folder / "predictions" if method != "as it is" else self.folder / f"as-it-is-{seed}"
         if not out.exists():
-            mstl.predict(run, cases.select(held), out=out, threshold=0.5 if task == "real" else None)
+            mstl.predict(run, cases.select(held), out=out)
         scores = mstl.evaluate(out, cohort.select(held), binarise_masks=True)
         for _, row in scores.iterrows():
             known = {"subject": row.subject, "reference_ml": round(row.reference_ml, 2)}

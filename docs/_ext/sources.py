@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "mstl"
-SUBPACKAGES = ("data", "models", "transfer", "training", "evaluation", "reporting")
+SUBPACKAGES = ("data", "models", "transfer", "training", "evaluation", "reporting", "compare")
 COMMANDS = "mstl.cli"  # the command line has a page of its own
 
 
