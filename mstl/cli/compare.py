@@ -11,7 +11,10 @@ from mstl.cli.terminal import console, escaped, progress
 from mstl.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mstl.compare.folder import StudyFolder
+    from mstl.compare.jobs import Job
     from mstl.compare.plan import Plan
 
 ASK_BEYOND = 1.0  # hours
@@ -113,39 +116,43 @@ class StudyTable:
     def __init__(self, study: StudyFolder, plan: Plan) -> None:
         from rich.live import Live
 
+        from mstl.compare.run_job import is_at_work
+
         self.study, self.plan, self.began = study, plan, time.monotonic()
-        self.total, self.counts = {}, {}
+        self.jobs = {}
         for job in study.jobs:
-            self.total[job.name] = self.total.get(job.name, 0) + 1
-            self.counts.setdefault(job.name, [0, 0])
-        self.before = {job for job in study.jobs if study.done(job)}
-        self.live = Live(self._table(), console=console, refresh_per_second=1)
+            self.jobs.setdefault(job.name, []).append(job)
+        self.over, self.failed, self.means = {job for job in study.jobs if study.done(job)}, set(), {}
+        self.before = len(self.over)
+        self.is_at_work = is_at_work
+        self.live = Live(get_renderable=self._table, console=console, refresh_per_second=0.5)
 
-    def step(self, job, reason: str | None) -> None:
+    def step(self, job: Job, reason: str | None) -> None:
         """Count a job that is over."""
-        self.counts[job.name][reason is not None] += 1
-        self.live.update(self._table())
+        (self.failed if reason else self.over).add(job)
+        scores = self.study.scores()
+        self.means = {} if scores.empty else scores.groupby("strategy").dice.mean().to_dict()
 
-    def _table(self):
+    def _table(self) -> Table:
         from rich.table import Table
 
-        scores = self.study.scores()
-        means = {} if scores.empty else scores.groupby("strategy").dice.mean().to_dict()
-        table = Table("strategy or source", "done", "failed", "mean Dice so far", caption=self._remaining())
-        for name, total in self.total.items():
-            done, failed = self.counts[name]
-            mean = f"{means[name]:.3f}" if name in means else ""
-            table.add_row(escaped(name), f"{done} of {total}", str(failed or ""), mean)
+        columns = ("strategy or source", "done", "at work", "failed", "mean Dice so far")
+        table = Table(*columns, caption=self._remaining())
+        for name, jobs in self.jobs.items():
+            left = [job for job in jobs if job not in self.over | self.failed]
+            working = sum(self.is_at_work(job, self.study.folder) for job in left)
+            done, failed = (sum(job in which for job in jobs) for which in (self.over, self.failed))
+            mean = f"{self.means[name]:.3f}" if name in self.means else ""
+            table.add_row(escaped(name), f"{done} of {len(jobs)}", str(working or ""), str(failed or ""), mean)
         return table
 
     def _remaining(self) -> str:
-        over = sum(map(sum, self.counts.values())) - len(self.before)
-        left = self.plan.jobs - over
+        over = len(self.over) + len(self.failed) - self.before
         if over <= 0:
             return f"about {self.plan.hours:.2g} hours"
-        minutes = (time.monotonic() - self.began) / over * left / 60
+        minutes = (time.monotonic() - self.began) / over * (self.plan.jobs - over) / 60
         remaining = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
-        return f"{left} trainings left, about {remaining}"
+        return f"{self.plan.jobs - over} trainings left, about {remaining}"
 
     def __enter__(self) -> StudyTable:
         self.live.__enter__()

@@ -1,6 +1,7 @@
 """The folder of a study: its settings, who is on which side, where the jobs and their results lie."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -51,7 +52,8 @@ class StudyFolder:
         else:
             _check_same(read_yaml(folder / STUDY), yaml.safe_load(yaml.safe_dump(study.to_dict())), folder)
         study.save(folder / STUDY)
-        write_text(folder / SPLITS, pd.DataFrame(rows_of(divisions)).to_csv(index=False, lineterminator="\n"))
+        _write_splits(folder / SPLITS, pd.DataFrame(rows_of(divisions)).to_csv(index=False, lineterminator="\n"))
+        _warn_of_budgets(study)
         return cls(folder)
 
     @cached_property
@@ -131,6 +133,23 @@ def _check_cohort(study: Study, prepared: PreparedCohort) -> None:
         raise InputError(
             f"{study.cohort} lacks case {absent[0]} of {prepared.folder}. Give the cohort that was prepared."
         )
+
+
+def _write_splits(path: Path, table: str) -> None:
+    """Write who is on which side; raises `InputError` where a study that goes on would have others there."""
+    if path.exists() and path.read_text(encoding="utf-8") != table:
+        raise InputError(
+            f"{path} has other sides than the prepared cases give now: subjects came, went or have other masks. "
+            "Prepare them as they were, or give the study another --out."
+        )
+    write_text(path, table)
+
+
+def _warn_of_budgets(study: Study) -> None:
+    budgets = study.budgets()
+    if len(set(budgets.values())) > 1:
+        said = "; ".join(f"{name} {' x '.join(map(str, budget))}" for name, budget in budgets.items())
+        warnings.warn(f"Strategies differ in epochs x steps x batch size, so also in budget: {said}.", stacklevel=3)
 
 
 def _check_same(begun: dict, given: dict, folder: Path) -> None:

@@ -1,6 +1,8 @@
 """One job of a study, in this process: train, choose the threshold, predict the tested once, score them."""
 from __future__ import annotations
 
+import fcntl  # this and the next are not on Windows, where a study runs in its Linux (WSL)
+import resource
 import shutil
 import sys
 import time
@@ -35,6 +37,7 @@ LOCK = "lock"
 PATIENCE = 30  # seconds that a job waits for one of a killed study to notice that it is alone
 NO_MORE = ("run/state", "run/tensorboard", "run/last.h5")  # of a finished job, which nobody resumes
 BEST = "run/best.h5"
+PROBABILITIES = "*_probability*"  # large, and nothing of a study reads them
 
 
 def run_job(job: Job, study: StudyFolder) -> None:
@@ -136,7 +139,7 @@ def _resumed(out: Path, train: Callable[[bool], Run | None]) -> Run | None:
 def _score(run: Run, study: StudyFolder, place: Path) -> None:
     """Threshold by validation, then the tested subjects, once."""
     from mstl.evaluation.evaluate import evaluate
-    from mstl.evaluation.maps import PROBABILITY
+    from mstl.evaluation.lesion_sizes import kept_lesion_table
     from mstl.evaluation.predict import predict
     from mstl.evaluation.threshold import set_threshold
 
@@ -146,8 +149,10 @@ def _score(run: Run, study: StudyFolder, place: Path) -> None:
     cases = run.prepared("test")
     predict(run, cases, out=out)
     kept = {key: bool(cases.preparation.get(key)) for key in ("binarise_masks", "resample_masks")}
-    evaluate(out, study.cohort.select(cases.subjects), out=place / SCORES, **kept)
-    for path in out.glob(f"*{PROBABILITY}*"):
+    cases_of_scans = study.cohort.select(cases.subjects)
+    evaluate(out, cases_of_scans, out=place / SCORES, **kept)
+    kept_lesion_table(place / SCORES, out, list(cases_of_scans), **kept)
+    for path in out.glob(PROBABILITIES):
         path.unlink()
 
 
@@ -164,23 +169,32 @@ def _facts(run: Run) -> dict:
 
 def peak_memory() -> int:
     """Most bytes that this process held at a time."""
-    import resource  # not on Windows, where a study runs in its Linux (WSL)
-
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def is_at_work(job: Job, folder: Path) -> bool:
+    """Whether a process of this machine is at a job of the study in `folder`."""
+    path = folder / job.label / LOCK
+    if not path.exists():
+        return False
+    with path.open("r+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the lock of a job, which ends with the process; raises `InputError` where another one keeps it."""
-    import fcntl
-
     with path.open("w") as stream:
         for attempt in range(PATIENCE + 1):
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except OSError:
+            except BlockingIOError:
                 if attempt == PATIENCE:
                     raise InputError(f"Another process works at {path.parent}. Wait for it, or end it.") from None
                 time.sleep(1)

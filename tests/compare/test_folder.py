@@ -53,6 +53,19 @@ def test_a_study_that_changed_says_what_and_what_to_do(begun, changes, said):
         begun(**changes)
 
 
+def test_strategies_of_different_budgets_are_told(begun):
+    with pytest.warns(UserWarning, match="differ in epochs x steps x batch size.*: scratch 2 x 1 x 2; l"):
+        begun(strategies={"scratch": {}, "locked": {"freeze": "encoder", "init": "x.h5", "epochs": 3}})
+
+
+def test_other_prepared_cases_are_another_study(begun, prepared, tmp_path):
+    begun()
+    splits = tmp_path / "study" / "splits.csv"
+    splits.write_text(splits.read_text().replace("s0,", "somebody,"))
+    with pytest.raises(InputError, match="has other sides than the prepared cases give now"):
+        begun()
+
+
 def test_a_cohort_without_the_prepared_cases_is_refused(begun, cohort, tmp_path):
     cohort.select(["s0", "s1"]).to_csv(tmp_path / "few.csv")
     with pytest.raises(InputError, match=r"few.csv lacks case s2"):

@@ -1,9 +1,12 @@
 """One job after another in this process, without graphs: what each leaves behind, and what of it is done again."""
+import fcntl
+
 import pandas as pd
 import pytest
 
+from mstl.compare import run_job as run_job_module
 from mstl.compare.folder import StudyFolder
-from mstl.compare.run_job import run_job
+from mstl.compare.run_job import is_at_work, run_job
 from mstl.errors import InputError
 from mstl.files import read_json
 from tests.gans import eager
@@ -61,6 +64,20 @@ def test_what_is_done_is_not_done_again_and_what_was_damaged_is(study):
     assert not study.done(job_of(study, SCRATCH))
     do(study, SCRATCH)
     assert read_json(record)["files"]["scores.csv"] == before["files"]["scores.csv"]
+
+
+def test_who_works_at_a_job_is_seen_and_left_alone(study, monkeypatch):
+    job = job_of(study, SCRATCH)
+    assert not is_at_work(job, study.folder)
+    place = study.folder / job.label
+    place.mkdir(parents=True)
+    monkeypatch.setattr(run_job_module, "PATIENCE", 0)
+    with (place / "lock").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        assert is_at_work(job, study.folder)
+        with pytest.raises(InputError, match="Another process works at"):
+            do(study, SCRATCH)
+    assert not is_at_work(job, study.folder)
 
 
 @pytest.mark.parametrize("left", ["run/experiment.yaml", "run/state/state.h5", "predictions/half.nii.gz"])
