@@ -1,9 +1,12 @@
 """What a study may be, and what is said of one that cannot be."""
+from pathlib import Path
+
 import pytest
 
 from mstl.compare.study import ALL, Study
 from mstl.errors import InputError
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 SHALLOW = {"model": "unet-small", "model_options": {"width": 4}}
 
 
@@ -16,6 +19,16 @@ def test_a_study_survives_yaml(study_of, tmp_path):
 def test_changes_of_the_command_line_come_last(study_of, tmp_path):
     study_of().save(tmp_path / "study.yaml")
     assert Study.load(tmp_path / "study.yaml", changes=["seeds=[3, 4]"]).seeds == (3, 4)
+
+
+def test_the_study_that_is_shipped_has_a_fair_budget_and_a_twin_for_everybody():
+    study = Study.load(CONFIGS / "study.yaml")
+    assert len(study.strategies) >= 6
+    assert len(set(study.budgets().values())) == 1
+    assert {name: study.twin_of(name) for name in study.strategies} == {
+        "scratch": None, "imagenet": "scratch", "other-disease": "scratch", "other-disease-locked": "scratch",
+        "segmenter": None, "self-supervised": "segmenter",
+    }  # fmt: skip
 
 
 def test_sizes_are_numbers_or_all(study_of):
