@@ -50,14 +50,14 @@ def compare(
         raise InputError(_proposal(begun, study, hours, plan))
     if hours is None and plan.hours > ASK_BEYOND and not yes:
         raise InputError(
-            f"The study takes about {plan.hours:.1f} hours, which needs a --yes. A smaller one: --hours {ASK_BEYOND:g}."
+            f"The study takes about {_duration(plan.hours)}, which needs a --yes. For a smaller one say --hours 1."
         )
     with StudyTable(begun, plan) as table:
         at_once = jobs or (plan.at_once if backend == "loky" else 1)
         failed = run_study(begun, jobs=at_once, backend=backend, scheduler=scheduler, progress=table.step)
     for one, reason in failed.items():
         console.print(f"[red]Failed:[/] {escaped(f'{one.label}: {reason}')}", soft_wrap=True, highlight=False)
-    console.print(escaped(" ".join(write_results(begun))), soft_wrap=True, highlight=False)
+    console.print(escaped("\n" + " ".join(write_results(begun))), soft_wrap=True, highlight=False)
     again = f" {len(failed)} failed: the same command with --resume tries them again." if failed else ""
     console.print(escaped(f"Wrote {begun.folder / PAGE} and {begun.folder / TABLE}.{again}"), soft_wrap=True)
     if failed:
@@ -83,14 +83,14 @@ def _planned(study: StudyFolder) -> Plan:
 
     with progress("Measuring 20 steps of each strategy", len(study.study.strategies)) as step:
         plan = measure_study(study, progress=step)
-    table = Table("strategy or source", "hours", title=f"{plan.jobs} trainings", title_justify="left")
+    table = Table("strategy or source", "time", title=f"{plan.jobs} trainings", title_justify="left")
     for name, seconds in plan.seconds.items():
-        table.add_row(escaped(name), f"{seconds / 3600:.2g}")
+        table.add_row(escaped(name), _duration(seconds / 3600))
     console.print(table)
     faster = f", which is {plan.speedup:.2g} times as fast as one" if plan.speedup > 1 else ""
     together = f"{plan.at_once} trainings at a time{faster}"
     memory = f"up to {plan.memory / 2**30:.1f} GB each"
-    console.print(f"Expected: {plan.hours:.2g} hours, {together}, {memory}.", soft_wrap=True, highlight=False)
+    console.print(f"Expected: {_duration(plan.hours)}, {together}, {memory}.", soft_wrap=True, highlight=False)
     return plan
 
 
@@ -100,7 +100,7 @@ def _proposal(study: StudyFolder, path: Path, hours: float, plan: Plan) -> str:
 
     whole = sum(len(stage) for stage in study.stages[-1:])
     found = fitting(study.study, hours, lambda one: plan.hours * _trainings(divide(study.prepared, one), one) / whole)
-    words = f"The study takes about {plan.hours:.2g} hours, more than {hours:g}."
+    words = f"The study takes about {_duration(plan.hours)}, more than {_duration(hours)}."
     if found is None:
         return f"{words} No smaller one with these strategies fits: shorten their epochs, or leave strategies out."
     return f"{words} This fits: mstl compare {path} {found[0]} --out {study.folder}-small"
@@ -108,6 +108,10 @@ def _proposal(study: StudyFolder, path: Path, hours: float, plan: Plan) -> str:
 
 def _trainings(divisions, study) -> int:
     return len(divisions) * len(study.seeds) * len(study.strategies)
+
+
+def _duration(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= ASK_BEYOND else f"{60 * hours:.1f} minutes"
 
 
 class StudyTable:
@@ -148,11 +152,11 @@ class StudyTable:
 
     def _remaining(self) -> str:
         over = len(self.over) + len(self.failed) - self.before
-        if over <= 0:
-            return f"about {self.plan.hours:.2g} hours"
-        minutes = (time.monotonic() - self.began) / over * (self.plan.jobs - over) / 60
-        remaining = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
-        return f"{self.plan.jobs - over} trainings left, about {remaining}"
+        left = self.plan.jobs - over
+        if not over or not left:
+            return f"about {_duration(self.plan.hours)}" if left else "all over"
+        hours = (time.monotonic() - self.began) / over * left / 3600
+        return f"{left} trainings left, about {_duration(hours)}"
 
     def __enter__(self) -> StudyTable:
         self.live.__enter__()
