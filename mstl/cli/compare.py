@@ -48,20 +48,30 @@ def compare(
     plan = _planned(begun)
     if hours is not None and plan.hours > hours:
         raise InputError(_proposal(begun, study, hours, plan))
-    if hours is None and plan.hours > ASK_BEYOND and not yes:
-        raise InputError(
-            f"The study takes about {_duration(plan.hours)}, which needs a --yes. For a smaller one say --hours 1."
-        )
+    if hours is None and not yes:
+        _ask(plan)
     with StudyTable(begun, plan) as table:
         at_once = jobs or (plan.at_once if backend == "loky" else 1)
         failed = run_study(begun, jobs=at_once, backend=backend, scheduler=scheduler, progress=table.step)
-    for one, reason in failed.items():
-        console.print(f"[red]Failed:[/] {escaped(f'{one.label}: {reason}')}", soft_wrap=True, highlight=False)
+    _print_failures(failed)
     console.print(escaped("\n" + " ".join(write_results(begun))), soft_wrap=True, highlight=False)
     again = f" {len(failed)} failed: the same command with --resume tries them again." if failed else ""
     console.print(escaped(f"Wrote {begun.folder / PAGE} and {begun.folder / TABLE}.{again}"), soft_wrap=True)
     if failed:
         raise typer.Exit(1)
+
+
+def _ask(plan: Plan) -> None:
+    """End where a study is long and nobody has said that it may be."""
+    if plan.hours > ASK_BEYOND:
+        raise InputError(
+            f"The study takes about {_duration(plan.hours)}, which needs a --yes. For a smaller one say --hours 1."
+        )
+
+
+def _print_failures(failed: dict[Job, str]) -> None:
+    for job, reason in failed.items():
+        console.print(f"[red]Failed:[/] {escaped(f'{job.label}: {reason}')}", soft_wrap=True, highlight=False)
 
 
 def _do_one(study: StudyFolder, number: int) -> None:

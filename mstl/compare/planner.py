@@ -12,12 +12,12 @@ import joblib
 from mstl.compare.folder import StudyFolder
 from mstl.compare.measure import Measured
 from mstl.compare.plan import Plan, plan_study
-from mstl.compare.worker import InProcess
+from mstl.compare.worker import MEASURED, InProcess
 from mstl.errors import InputError
 from mstl.files import read_json
 from mstl.models.memory import available_bytes
 
-PLAN, MEASURED = "plan", "measured.json"
+PLAN = "plan"
 PAIR = ("pair-0", "pair-1")
 WORTH = 1.05  # how much faster two jobs at a time must be
 SHORT = 10  # minutes

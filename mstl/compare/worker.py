@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -20,7 +21,7 @@ from mstl.errors import InputError
 from mstl.files import write_text
 
 ENDED = "Its process was ended from outside, most often for want of memory. Run fewer jobs at a time."
-LOG = "log.txt"
+LOG, MEASURED = "log.txt", "measured.json"
 PULSE = 1.0  # seconds between two looks at whether the owner lives
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
@@ -70,19 +71,20 @@ def main() -> None:
     options = parser.parse_args()
     threading.Thread(target=_end_with, args=(options.owner,), daemon=True).start()
     study = StudyFolder(options.folder)
-
-    def work(label: str) -> None:
-        if options.measure:
-            from mstl.compare.measure import write_measured
-
-            write_measured(study, options.measure, study.folder / label / "measured.json", began=began)
-        else:
-            run_job(next(job for job in study.jobs if job.label == label), study)
-
-    reason = attempt(work, options.label)
+    reason = attempt(partial(_work, study, measured=options.measure, began=began), options.label)
     if reason is not None:
         write_text(study.folder / options.label / FAILURE, reason + "\n")
         sys.exit(1)
+
+
+def _work(study: StudyFolder, label: str, *, measured: str | None, began: float) -> None:
+    """Do the job of that label, or write into the folder of that name what the strategy `measured` takes."""
+    if measured is None:
+        run_job(next(job for job in study.jobs if job.label == label), study)
+        return
+    from mstl.compare.measure import write_measured
+
+    write_measured(study, measured, study.folder / label / MEASURED, began=began)
 
 
 def _end_with(owner: int) -> None:
