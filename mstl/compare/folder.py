@@ -10,16 +10,16 @@ import pandas as pd
 import yaml
 
 from mstl.compare.divisions import Division, divide, rows_of
-from mstl.compare.jobs import RECORD, RUN, SCORES, Job, is_done, jobs_of, needed_jobs, source_stages
+from mstl.compare.jobs import RUN, SCORES, Job, is_done, jobs_of, needed_jobs, source_stages
 from mstl.compare.leakage import check_leakage, learns_from_target
 from mstl.compare.study import Study
 from mstl.data.cohort import Cohort
 from mstl.data.prepared import PreparedCohort
 from mstl.errors import InputError
 from mstl.files import new_folder, read_json, write_text
+from mstl.reporting.study_files import COSTS, RECORD, SPLITS, STUDY, TABLE
 from mstl.settings import read_yaml
 
-STUDY, SPLITS, TABLE, COSTS = "study.yaml", "splits.csv", "study.csv", "costs.csv"
 GROWING = ("strategies", "seeds", "sources", "twins")  # settings that a study may have more of when it goes on
 
 

@@ -10,10 +10,11 @@ from mstl.compare.leakage import learns_from_target
 from mstl.compare.study import BEGINNINGS, COMMAND, KERNEL_PRIOR, SEEDS, SOURCES, TRAIN, Study
 from mstl.errors import InputError
 from mstl.files import read_json, sha256
+from mstl.reporting.study_files import JOBS, RECORD
 
 STRATEGY, SOURCE = "strategy", "source"
-RECORD, FAILURE, RUN, PREDICTIONS, SCORES = "job.json", "failure.txt", "run", "predictions", "scores.csv"
-FOLDERS = {STRATEGY: "jobs", SOURCE: SOURCES}
+RUN, PREDICTIONS, SCORES = "run", "predictions", "scores.csv"
+FOLDERS = {STRATEGY: JOBS, SOURCE: SOURCES}
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,6 @@ def is_done(job: Job, folder: Path) -> bool:
         return all(sha256(place / name) == digest for name, digest in record["files"].items())
     except (InputError, OSError, KeyError, TypeError, AttributeError):
         return False
-
-
-def failure(job: Job, folder: Path) -> str | None:
-    """Why a job failed when it was last tried; None where it did not."""
-    path = folder / job.label / FAILURE
-    return path.read_text(encoding="utf-8").strip() if path.exists() else None
 
 
 def _of_source(name: str, study: Study, folds: Sequence[int]) -> list[Job]:

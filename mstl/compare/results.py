@@ -13,10 +13,10 @@ from mstl.files import write_json
 from mstl.reporting.domain_words import RECORD
 from mstl.reporting.folder import as_rows
 from mstl.reporting.study_answer import alarms, study_answer
-from mstl.reporting.study_page import write_study_report
+from mstl.reporting.study_page import PAGE, write_study_report
 from mstl.reporting.study_results import study_results
 
-STATISTICS, PAGE = "statistics.json", "study.html"
+STATISTICS = "statistics.json"
 
 
 def write_results(study: StudyFolder) -> list[str]:

@@ -12,23 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mstl.compare.folder import StudyFolder
-from mstl.compare.jobs import (
-    FAILURE,
-    PREDICTIONS,
-    RECORD,
-    RUN,
-    SCORES,
-    STRATEGY,
-    Job,
-    is_done,
-    needed_jobs,
-)
+from mstl.compare.jobs import PREDICTIONS, RUN, SCORES, STRATEGY, Job, is_done, needed_jobs
 from mstl.compare.study import BEGINNINGS, COMMAND, GAN, KERNEL_PRIOR, SOURCES, TRAIN, source_settings
 from mstl.config import Experiment
 from mstl.config_gan import GanExperiment
 from mstl.config_kernel_prior import KernelPriorExperiment
 from mstl.errors import InputError
 from mstl.files import sha256, write_json
+from mstl.reporting.study_files import FAILURE, RECORD
 
 if TYPE_CHECKING:
     from mstl.training.run import Run

@@ -14,11 +14,12 @@ from pathlib import Path
 import joblib
 
 from mstl.compare.folder import StudyFolder
-from mstl.compare.jobs import FAILURE, Job
+from mstl.compare.jobs import Job
 from mstl.compare.run_job import run_job
 from mstl.data.attempt import attempt
 from mstl.errors import InputError
 from mstl.files import write_text
+from mstl.reporting.study_files import FAILURE
 
 ENDED = "Its process was ended from outside, most often for want of memory. Run fewer jobs at a time."
 LOG, MEASURED = "log.txt", "measured.json"

@@ -10,7 +10,7 @@ import pytest
 
 from mstl.compare.execute import run_study
 from mstl.compare.folder import StudyFolder
-from mstl.compare.jobs import failure
+from mstl.reporting.study_files import StudyFiles
 
 TWO = {"scratch": {}, "broken": {"init": "no-such-weights.h5"}}
 ONCE = {"sources": {}, "sizes": [1], "folds": None, "repeats": 1, "test": 2}  # every process costs seconds
@@ -28,7 +28,9 @@ def test_a_failed_job_is_listed_with_its_reason_and_stops_no_other(study):
     assert sorted(over) == sorted(job.label for job in study.jobs)
     assert {job.name for job in failed} == {"broken"}
     assert all("no-such-weights.h5" in reason for reason in failed.values())
-    assert [failure(job, study.folder) is None for job in study.jobs] == [job.name == "scratch" for job in study.jobs]
+    assert {job.name: job.failure is None for job in StudyFiles.open(study.folder).jobs} == {
+        "scratch": True, "broken": False,
+    }  # fmt: skip
     assert set(pd.read_csv(study.folder / "study.csv").strategy) == {"scratch"}
 
 

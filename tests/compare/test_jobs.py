@@ -2,7 +2,7 @@
 import pytest
 
 from mstl.compare.divisions import Division
-from mstl.compare.jobs import Job, failure, is_done, jobs_of, needed_jobs, source_stages
+from mstl.compare.jobs import Job, is_done, jobs_of, needed_jobs, source_stages
 from mstl.errors import InputError
 from mstl.files import sha256, write_json, write_text
 
@@ -61,10 +61,3 @@ def test_a_job_is_done_when_its_results_are_what_they_were(tmp_path):
     for damaged in ("", "[]", "{}", '{"files": {"gone.csv": ""}}'):
         write_text(place / "job.json", damaged)
         assert not is_done(job, tmp_path)
-
-
-def test_why_a_job_failed_is_kept(tmp_path):
-    job = Job("source", "others", 0)
-    assert failure(job, tmp_path) is None
-    write_text(tmp_path / job.label / "failure.txt", "no memory\n")
-    assert failure(job, tmp_path) == "no memory"
