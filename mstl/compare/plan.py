@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mstl.compare.folder import StudyFolder
 from mstl.compare.jobs import SOURCE, Job
 from mstl.compare.measure import Measured
-from mstl.compare.study import ALL, BUDGET, COMMAND, GAN, KERNEL_PRIOR, TRAIN, Study
+from mstl.compare.study import ALL, COMMAND, COMMANDS, KERNEL_PRIOR, TRAIN, Study, source_settings
 from mstl.data.prepared import PreparedCohort
 
 HOUR = 3600.0
@@ -57,12 +57,12 @@ def _seconds(job: Job, study: StudyFolder, measured: Mapping[str, Measured]) -> 
 
 
 def _seconds_of_source(job: Job, study: Study, one: Measured) -> float:
-    settings = study.sources[job.name]
-    if settings.get(COMMAND, TRAIN) == KERNEL_PRIOR:
+    entry = study.sources[job.name]
+    command = entry.get(COMMAND, TRAIN)
+    if command == KERNEL_PRIOR:
         return 0.0
-    defaults = dict(zip(BUDGET, (100 if settings.get(COMMAND) == GAN else 50, STEPS_UNKNOWN, 0), strict=True))
-    epochs, steps = (int(settings.get(key) or defaults[key]) for key in BUDGET[:2])
-    return one.start + epochs * (steps * one.step + one.epoch)
+    settings = COMMANDS[command].from_dict(source_settings(entry))
+    return one.start + settings.epochs * ((settings.steps_per_epoch or STEPS_UNKNOWN) * one.step + one.epoch)
 
 
 def _slices(prepared: PreparedCohort, subjects: tuple[str, ...]) -> int:
